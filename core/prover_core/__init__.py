@@ -1,0 +1,1 @@
+"""Polyprover: one harness for many provers."""

@@ -1,0 +1,37 @@
+"""The abstract classes that plugins implement."""
+
+from prover_core.contracts.data import DataSource, SourceDescription
+from prover_core.contracts.environment import ProofEnvironment, ProofSession
+from prover_core.contracts.options import ComponentOptions
+from prover_core.contracts.policy import Policy, PolicyRequest, Portfolio, Value, WholeProofPolicy
+from prover_core.contracts.search import (
+    Search,
+    SearchObserver,
+    SearchResult,
+    SearchStatus,
+    StepEvent,
+    Suggest,
+)
+from prover_core.contracts.training import Artifact, Trainer, TrainingData
+
+__all__ = [
+    "Artifact",
+    "ComponentOptions",
+    "DataSource",
+    "Policy",
+    "PolicyRequest",
+    "Portfolio",
+    "ProofEnvironment",
+    "ProofSession",
+    "Search",
+    "SearchObserver",
+    "SearchResult",
+    "SearchStatus",
+    "SourceDescription",
+    "StepEvent",
+    "Suggest",
+    "Trainer",
+    "TrainingData",
+    "Value",
+    "WholeProofPolicy",
+]

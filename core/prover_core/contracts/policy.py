@@ -1,0 +1,82 @@
+"""The contracts of what proposes and what judges: policies, portfolios and values."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prover_core.types import Premise, ProofState, Suggestion, Theorem
+
+if TYPE_CHECKING:
+    from prover_core.contracts.environment import ProofEnvironment
+
+__all__ = ["Policy", "PolicyRequest", "Portfolio", "Value", "WholeProofPolicy"]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRequest:
+    """One state for which tactics are wanted."""
+
+    theorem: Theorem
+    state: ProofState
+    script: tuple[str, ...] = ()
+    """Tactics from the root to ``state``."""
+    premises: tuple[Premise, ...] = ()
+    """Filled only for a policy with ``wants_premises``."""
+
+
+class Policy(ABC):
+    """Proposes tactics for proof states, many states at a time."""
+
+    wants_premises: bool = False
+    """Ask the session for premises and pass them in the requests."""
+    batch_size: int = 32
+    """Most requests that it wants in one call."""
+
+    def bind(self, environment: ProofEnvironment) -> None:
+        """Called once, before the first request, with the environment that will run the tactics."""
+        del environment
+
+    @abstractmethod
+    def suggest(self, requests: Sequence[PolicyRequest], k: int) -> list[list[Suggestion]]:
+        """At most ``k`` suggestions for each request, best first, no tactic twice in one list.
+
+        The answer has as many lists as there are requests, in their order; an empty list says that the
+        policy has nothing to propose. Called from one thread. Deterministic for a given seed and order
+        of calls.
+        """
+
+    def close(self) -> None:  # noqa: B027 - most policies hold nothing, and need not say so
+        """Free what it holds. Calling it twice is fine."""
+
+
+class WholeProofPolicy(ABC):
+    """Proposes complete proofs."""
+
+    def bind(self, environment: ProofEnvironment) -> None:
+        """Called once, before the first request."""
+        del environment
+
+    @abstractmethod
+    def complete(self, requests: Sequence[PolicyRequest], n: int) -> list[list[str]]:
+        """``n`` complete proof texts for each request's root state."""
+
+
+class Portfolio(ABC):
+    """A prover's stock of tactics, instantiated on a state: what the ``tactics`` preset runs."""
+
+    wants_premises: bool = False
+
+    @abstractmethod
+    def propose(self, request: PolicyRequest) -> Sequence[Suggestion]:
+        """Tactics for this state, best first, with log-probabilities; no tactic twice."""
+
+
+class Value(ABC):
+    """Judges how promising states are."""
+
+    @abstractmethod
+    def score(self, states: Sequence[ProofState]) -> list[float]:
+        """One number for each state, in natural-log probability units: 0.0 is certain to be proved."""

@@ -1,0 +1,91 @@
+"""The contract of a search: how to spend a budget on one open theorem."""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from prover_core.contracts.environment import ProofSession
+from prover_core.types import Budget, Outcome, Proof, ProofState, Suggestion
+
+__all__ = ["Search", "SearchObserver", "SearchResult", "SearchStatus", "StepEvent", "Suggest"]
+
+Suggest: TypeAlias = Callable[[Sequence[ProofState]], list[list[Suggestion]]]
+"""Asks the policy for tactics; blocks until the answer is there. Made by the runner.
+
+Raises ``PolicyFailedError`` where the policy fails, and ``Stop`` is polled between calls.
+"""
+
+
+class SearchStatus(enum.StrEnum):
+    """How a search ended. ``FOUND`` is a candidate, and no verdict."""
+
+    FOUND = "found"
+    EXHAUSTED = "exhausted"
+    """Nothing is left to try within the search's own limits."""
+    OUT_OF_BUDGET = "out_of_budget"
+    STOPPED = "stopped"
+    """The person or the system asked to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepEvent:
+    """One tactic tried: what a trajectory is made of."""
+
+    node: int
+    """Number of the node that was expanded; the root is 0."""
+    state: ProofState
+    suggestion: Suggestion
+    outcome: Outcome
+    child: int | None
+    """Number of the node it led to; ``None``: none, or one that was known already."""
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """What a search found and what it used."""
+
+    status: SearchStatus
+    proof: Proof | None = None
+    path: tuple[int, ...] = ()
+    """Nodes from the root to the solved one, for labelling trajectories."""
+    tries: int = 0
+    model_calls: int = 0
+    expansions: int = 0
+    duplicates: int = 0
+    nodes: int = 1
+    seconds: float = 0.0
+    seconds_env: float = 0.0
+    """Time inside the session."""
+    seconds_model: float = 0.0
+    """Time waiting for the policy, queueing included."""
+    detail: str = ""
+    """Which limit ended it, in words."""
+
+
+class SearchObserver:
+    """Told about every tactic tried; the base class does nothing."""
+
+    def on_step(self, event: StepEvent) -> None:
+        """Called once for each tactic tried, in order."""
+
+    def should_stop(self) -> bool:
+        """Polled between tries; true ends the search with ``STOPPED``."""
+        return False
+
+
+class Search(ABC):
+    """A strategy. It holds no state between runs, so one object may serve many threads."""
+
+    @abstractmethod
+    def run(
+        self, session: ProofSession, suggest: Suggest, budget: Budget, observer: SearchObserver
+    ) -> SearchResult:
+        """Search from ``session.root`` until found, exhausted, out of budget or stopped.
+
+        Machinery errors of the session or the policy pass through.
+        """

@@ -1,0 +1,1 @@
+"""Polyprover plugin: models."""

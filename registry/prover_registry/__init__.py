@@ -1,0 +1,1 @@
+"""Generic name -> component registry; knows no prover."""
