@@ -17,7 +17,7 @@ test: setup  ## the whole test suite, on real provers
 	$(PY) -m pytest $(PYTEST_ARGS)
 
 test-all: setup setup-rocq9  ## the suite and what takes longer: Rocq 9.2, long soaks
-	$(PY) -m pytest -m "" --run-all $(PYTEST_ARGS)
+	$(PY) -m pytest -m "" $(PYTEST_ARGS)
 
 lint: setup  ## formatting, lint rules, types, import rules
 	$(VENV)/bin/ruff format --check .

@@ -94,7 +94,7 @@ setup_python() {
         [ -z "$EXTRAS" ] && grep -qF "$(cksum <pyproject.toml) " "$stamp" && grep -qF " $(pwd)" "$stamp" && return
     fi
     say "installing polyprover${EXTRAS:+ with extras $EXTRAS} into $VENV"
-    "$VENV/bin/python" -m pip install -q --disable-pip-version-check \
+    "$VENV/bin/python" -m pip install -qq --disable-pip-version-check \
         ${CONSTRAINTS:+-c "$CONSTRAINTS"} -e ".${EXTRAS:+[$EXTRAS]}" </dev/null ||
         die "pip could not install the package." "See its message above; then run make again."
     printf '%s\n' "$wanted" >"$stamp"
