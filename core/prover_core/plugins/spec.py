@@ -14,11 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pluggy
 
-from prover_core.contracts.events import ProofFound, RunEnded, RunStarted, TheoremDone
+if TYPE_CHECKING:  # every start of `prover` passes here: the contracts would bring pydantic in
+    from pathlib import Path
+
+    from prover_core.contracts.events import ProofFound, RunEnded, RunStarted, TheoremDone
 
 __all__ = ["ENTRY_POINT_GROUP", "CommandSpec", "hookimpl", "hookspec"]
 

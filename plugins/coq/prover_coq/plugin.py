@@ -1,3 +1,23 @@
 """Hook implementations only; nothing heavy is imported here."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prover_core.plugins import hookimpl
+
+
+@hookimpl
+def prover_register_environments() -> Mapping[str, str]:
+    """Coq and Rocq."""
+    return {"coq": "prover_coq.environment:CoqEnvironment"}
+
+
+@hookimpl
+def prover_register_data_sources() -> Mapping[str, str]:
+    """Theorems of Coq source files, of the installed standard library, and of lists of names."""
+    return {
+        "coq-files": "prover_coq.sources.files:CoqFiles",
+        "coq-stdlib": "prover_coq.sources.stdlib:CoqStdlib",
+        "theorem-list": "prover_coq.sources.theorem_list:TheoremList",
+    }

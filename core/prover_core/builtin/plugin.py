@@ -1,0 +1,55 @@
+"""Core's own plugin: the fakes, the searches and the commands. Loaded like any other plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prover_core.plugins import CommandSpec, hookimpl
+
+
+@hookimpl
+def prover_register_environments() -> Mapping[str, str]:
+    """Environments that need no prover."""
+    return {
+        "fake": "prover_core.builtin.fake:FakeEnvironment",
+        "replay": "prover_core.builtin.replay:ReplayEnvironment",
+    }
+
+
+@hookimpl
+def prover_register_data_sources() -> Mapping[str, str]:
+    """Theorems of the fake prover."""
+    return {"fake": "prover_core.builtin.fake:FakeSource"}
+
+
+@hookimpl
+def prover_register_policies() -> Mapping[str, str]:
+    """A policy that proposes what it was told to."""
+    return {"scripted": "prover_core.builtin.scripted:ScriptedPolicy"}
+
+
+@hookimpl
+def prover_register_searches() -> Mapping[str, str]:
+    """The searches."""
+    return {
+        "beam": "prover_core.search.beam:BeamSearch",
+        "best-first": "prover_core.search.best_first:BestFirstSearch",
+        "depth-first": "prover_core.search.depth_first:DepthFirstSearch",
+    }
+
+
+@hookimpl
+def prover_register_commands() -> Mapping[str, CommandSpec]:
+    """The sub-commands of ``prover``."""
+    cli = "prover_core.cli"
+    return {
+        "data": CommandSpec(f"{cli}.data:app", "List data sources and show the theorems that they hold."),
+        "doctor": CommandSpec(f"{cli}.doctor:app", "Say what is installed, and how to get what is missing."),
+        "plugins": CommandSpec(f"{cli}.plugins:app", "List plugins and show what they provide."),
+        "prove": CommandSpec(f"{cli}.prove:app", "Prove one theorem of a file and print the proof to paste."),
+        "run": CommandSpec(
+            f"{cli}.run:app", "Search for proofs of a set of theorems; leaves a run directory."
+        ),
+        "summary": CommandSpec(f"{cli}.summary:app", "Show runs in numbers, and the proofs they found."),
+        "verify": CommandSpec(f"{cli}.verify:app", "Check proofs again, of a run or from a file."),
+    }
