@@ -1,1 +1,5 @@
-"""display"""
+"""What a person, or a program, sees of a run while it goes on."""
+
+from prover_core.display.factory import DISPLAY_KINDS, Display, DisplayKind, make_display
+
+__all__ = ["DISPLAY_KINDS", "Display", "DisplayKind", "make_display"]

@@ -1,1 +1,24 @@
-"""store"""
+"""The run directory: what a run leaves on disk, and how it is read, resumed and summed up.
+
+``config.yaml`` (resolved, with origins) · ``provenance.json`` · ``results.jsonl`` (append-only, one line
+an attempt) · ``trajectories/*.parquet`` (every tactic tried) · ``log.jsonl`` · ``lock``.
+"""
+
+from prover_core.store.provenance import Provenance, collect_provenance, data_hash
+from prover_core.store.records import AttemptRecord, AttemptStatus, VerdictRecord, attempt_schema
+from prover_core.store.run_store import RunStore
+from prover_core.store.summary import AreaSummary, RunSummary, summarise
+
+__all__ = [
+    "AreaSummary",
+    "AttemptRecord",
+    "AttemptStatus",
+    "Provenance",
+    "RunStore",
+    "RunSummary",
+    "VerdictRecord",
+    "attempt_schema",
+    "collect_provenance",
+    "data_hash",
+    "summarise",
+]
