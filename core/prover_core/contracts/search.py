@@ -58,6 +58,13 @@ class SearchResult:
     expansions: int = 0
     duplicates: int = 0
     nodes: int = 1
+    timed_out: int = 0
+    """Tactics that were interrupted at their time limit."""
+    machinery: int = 0
+    """Tactics whose outcome is unknown because the prover crashed or ran out of memory under them.
+
+    A search that is exhausted with ``machinery > 0`` has not shown that nothing works.
+    """
     seconds: float = 0.0
     seconds_env: float = 0.0
     """Time inside the session."""
