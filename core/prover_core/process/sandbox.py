@@ -1,0 +1,108 @@
+"""Running a child without network, with a read-only system and a private ``/tmp``, by bubblewrap."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from prover_core.errors import ToolMissingError
+
+__all__ = ["INSTALL_BUBBLEWRAP", "Sandbox", "sandbox_available", "sandboxed"]
+
+INSTALL_BUBBLEWRAP = "apt-get install bubblewrap   (or your distribution's package of that name)"
+_TMP = Path("/tmp")
+_PROBE_TIMEOUT_S = 20.0
+
+# No --die-with-parent: the kernel would kill the child as soon as the *thread* that started it ends.
+# No --new-session: the child must stay in its process group, which is what gets killed.
+_BASE = ("--unshare-net", "--unshare-ipc", "--unshare-uts", "--cap-drop", "ALL", "--ro-bind", "/", "/")
+_LEVELS = (
+    ("--unshare-pid", *_BASE, "--dev", "/dev", "--proc", "/proc"),
+    (*_BASE, "--dev", "/dev"),  # inside many containers a new /proc may not be mounted
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What a sandboxed child may still reach, beyond reading the system.
+
+    Everything is read-only except ``writable`` and an empty ``/tmp`` of its own; there is no network.
+    """
+
+    writable: tuple[Path, ...] = ()
+    """Folders (or files) it may write; they must exist."""
+    readable_tmp: tuple[Path, ...] = ()
+    """Files and folders under ``/tmp`` that it must still be able to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    flags: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+@functools.cache
+def _probe() -> _Probe:
+    """Try it once, for real: a kernel or a container may forbid what the program can do."""
+    program = shutil.which("bwrap")
+    if program is None:
+        return _Probe(problem=f"bubblewrap (bwrap) is not installed. To get it: {INSTALL_BUBBLEWRAP}")
+    said = ""
+    for flags in _LEVELS:
+        try:
+            done = subprocess.run(
+                [program, *flags, "--tmpfs", str(_TMP), "/bin/sh", "-c", "exit 0"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_PROBE_TIMEOUT_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            said = str(error)
+            continue
+        if done.returncode == 0:
+            return _Probe(flags=(program, *flags))
+        said = done.stderr.decode(errors="replace").strip()
+    return _Probe(
+        problem=f"bubblewrap is installed and cannot make a sandbox here: {said}. Allow unprivileged user "
+        "namespaces (sysctl kernel.unprivileged_userns_clone=1), or run without --sandbox"
+    )
+
+
+def sandbox_available() -> str | None:
+    """``None``: sandboxes work here (tried once, then remembered). Else why not, and what to do."""
+    return _probe().problem
+
+
+def sandboxed(command: Sequence[str], sandbox: Sandbox, cwd: Path | None) -> list[str]:
+    """The command line that runs ``command`` inside the sandbox.
+
+    The command's own program and ``cwd`` stay visible when they lie under ``/tmp``.
+
+    :raises ToolMissingError: bubblewrap is missing, or may not be used here.
+    """
+    probe = _probe()
+    if probe.problem is not None:
+        tool = "a working bubblewrap"
+        raise ToolMissingError(
+            tool,
+            needed_for=f"running {command[0]} in a sandbox ({probe.problem})",
+            install=INSTALL_BUBBLEWRAP,
+        )
+    folder = (cwd or Path.cwd()).resolve()
+    writable = [path.resolve() for path in sandbox.writable]
+    readable = [path.resolve() for path in sandbox.readable_tmp]
+    program = Path(command[0])
+    if program.is_absolute():
+        readable += [program, program.resolve()]
+    readable = [path for path in [*readable, folder] if path.is_relative_to(_TMP) and path != _TMP]
+    line = [*probe.flags, "--tmpfs", str(_TMP), "--setenv", "TMPDIR", str(_TMP)]
+    for path in readable:
+        line += ["--ro-bind-try", str(path), str(path)]
+    for path in writable:  # after the readable ones: a writable folder may lie within one of them
+        line += ["--bind", str(path), str(path)]
+    return [*line, "--chdir", str(folder), "--", *command]
