@@ -1,1 +1,25 @@
-"""search"""
+"""Search strategies and budgets: how to spend tries on one open theorem.
+
+The strategies know no prover. They see a :class:`~prover_core.contracts.environment.ProofSession`, a
+function that asks the policy, a budget and an observer.
+"""
+
+from prover_core.search.beam import BeamOptions, BeamSearch
+from prover_core.search.best_first import BestFirstOptions, BestFirstSearch
+from prover_core.search.budget import BudgetMeter, TokenCounter, format_budget, parse_budget
+from prover_core.search.common import SearchOptions
+from prover_core.search.depth_first import DepthFirstOptions, DepthFirstSearch
+
+__all__ = [
+    "BeamOptions",
+    "BeamSearch",
+    "BestFirstOptions",
+    "BestFirstSearch",
+    "BudgetMeter",
+    "DepthFirstOptions",
+    "DepthFirstSearch",
+    "SearchOptions",
+    "TokenCounter",
+    "format_budget",
+    "parse_budget",
+]
