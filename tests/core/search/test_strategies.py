@@ -375,7 +375,8 @@ def shortest_proof(graph: Graph) -> int | None:
 def with_depth(name: str, depth: int) -> Search:
     search = SEARCHES[name]
     options = search.options.model_copy(update={"max_depth": depth})  # type: ignore[attr-defined]
-    return type(search)(options)  # type: ignore[call-arg]
+    again: Search = type(search)(options)  # type: ignore[call-arg]
+    return again
 
 
 @every_search
@@ -419,6 +420,27 @@ def test_deterministic(name: str, graph: Graph, logprobs: Mapping[str, float]) -
     (first, one), (second, two) = (run(SEARCHES[name], graph, logprobs=logprobs) for _ in range(2))
     assert one.tried == two.tried
     assert (first.proof, first.path, first.nodes) == (second.proof, second.path, second.nodes)
+
+
+@pytest.mark.parametrize("siblings", [None, 1])
+@pytest.mark.parametrize("short_way", [-5.0, -0.2, -0.15])
+def test_best_first_goes_on_from_a_known_state_found_again_less_deep(
+    siblings: int | None, short_way: float
+) -> None:
+    """X is two tactics from a proof; only by its short way is that within the depth limit of three."""
+    graph = {"0": {"a": "1", "z": "X"}, "1": {"b": "X"}, "X": {"c": "Y"}, "Y": {"d": "QED"}}
+    logprobs = {"a": -0.1, "b": -0.1, "c": -0.1, "d": -0.1, "z": short_way}
+    search = BestFirstSearch(BestFirstOptions(max_depth=3, siblings=siblings))
+    result, _ = run(search, graph, logprobs=logprobs)
+    assert result.proof is not None
+    assert result.proof.tactics == ("z", "c", "d")
+
+
+def test_best_first_counts_a_known_state_found_again_with_more_probability() -> None:
+    graph = {"0": {"z": "X", "a": "1", "m": "2"}, "1": {"b": "X"}, "X": {"c": "QED"}, "2": {"d": "3"}}
+    logprobs = {"a": -0.1, "b": -0.1, "c": -0.1, "d": -0.1, "m": -1.0, "z": -5.0}
+    _, session = run(BestFirstSearch(), graph, logprobs=logprobs)
+    assert [tactic for _, tactic in session.tried] == ["z", "a", "m", "b", "c"]
 
 
 # --- what makes each strategy what it is ----------------------------------------------------------
