@@ -32,7 +32,7 @@ class Display(RunObserver):
 
 
 def make_display(kind: DisplayKind = "auto", stream: TextIO | None = None) -> Display:
-    """The display of that kind, writing to ``stream`` (default: standard error; for ``json`` standard output).
+    """The display of that kind, on ``stream`` (default: standard error; for ``json`` standard output).
 
     ``auto`` is ``live`` on a terminal that can do it, else ``plain``.
     """

@@ -58,7 +58,7 @@ class Provenance(BaseModel):
     memory_mb: int = Field(default_factory=lambda: _memory_mb())
 
     def differences(self, other: Provenance) -> list[str]:
-        """What a resumed run must not change without a word: toolchain, data, polyprover, plugins, model, seed."""
+        """What a resumed run must not change without a word: toolchain, data, versions, model, seed."""
         return [
             f"{name}: was {_short(old)}, now {_short(new)}"
             for name in ("toolchain", "polyprover", "plugins", "model", "theorems", "data_hash", "seed")

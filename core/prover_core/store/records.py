@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from prover_core.types import Proof, Span, Theorem, Verdict, VerdictStatus
 
@@ -20,6 +20,7 @@ __all__ = [
     "attempt_schema",
     "new_uid",
     "utc_now",
+    "writable_text",
 ]
 
 SCHEMA_VERSION = 1
@@ -59,6 +60,12 @@ class _Record(BaseModel):
     """Base of what is written to disk: unknown keys (of a later version) are kept out, not refused."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _writable(cls, value: Any) -> Any:
+        """A lone surrogate, which a model may produce and no file can hold, is kept as an escape."""
+        return writable_text(value) if isinstance(value, str) else value
 
 
 class VerdictRecord(_Record):
@@ -116,6 +123,8 @@ class AttemptRecord(_Record):
     expansions: int = 0
     duplicates: int = 0
     nodes: int = 0
+    timed_out: int = Field(default=0, description="Tactics interrupted at their time limit.")
+    machinery: int = Field(default=0, description="Tactics under which the prover broke.")
     seconds_total: float = Field(default=0.0, description="Wall time of the attempt, in seconds.")
     seconds_open: float = Field(default=0.0, description="Bringing the prover to the theorem.")
     seconds_env: float = Field(default=0.0, description="Inside the prover while searching.")
@@ -164,6 +173,11 @@ class AttemptRecord(_Record):
     def to_line(self) -> bytes:
         """One line of JSON, newline included."""
         return self.model_dump_json().encode() + b"\n"
+
+
+def writable_text(text: str) -> str:
+    """The text in a form that UTF-8 can hold: lone surrogates become ``\\udXXX``, in letters."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
 def attempt_schema() -> Mapping[str, Any]:

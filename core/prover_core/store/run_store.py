@@ -1,42 +1,122 @@
-"""Stub with the final signatures; the body follows."""
+"""The run directory: made, resumed, read. The one place that knows its file names."""
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import yaml
+from pydantic import ValidationError
+
+from prover_core.errors import RunStoreError
+from prover_core.store.files import AppendFile, RunLock, cut_torn_tail, disk_problem, write_atomically
+from prover_core.store.log import RunLog
 from prover_core.store.provenance import Provenance
-from prover_core.store.records import AttemptRecord, AttemptStatus
+from prover_core.store.records import SCHEMA_VERSION, AttemptRecord, AttemptStatus
+from prover_core.store.trajectories import AttemptTrajectory, TrajectoryFolder, TrajectoryRow
 
 __all__ = ["RunStore"]
 
+_CONFIG = "config.yaml"
+_PROVENANCE = "provenance.json"
+_RESULTS = "results.jsonl"
+_LOG = "log.jsonl"
+_LOCK = "lock"
+_TRAJECTORIES = "trajectories"
+
+Key = tuple[str, int]
+
 
 class RunStore:
-    """One run directory. Made by :meth:`create`, :meth:`resume` (both may write) or :meth:`open` (reads)."""
+    """One run directory. Made by :meth:`create`, :meth:`resume` (both may write) or :meth:`open` (reads).
 
-    path: Path
-    repairs: tuple[str, ...]
-    """What :meth:`resume` had to put right (a line cut short by a kill), in words; to be shown."""
+    Use it as a context manager. ``append`` and ``log`` may be called from several threads.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """For the class methods only."""
+        self.path = path
+        self.repairs: tuple[str, ...] = ()
+        """What :meth:`resume` had to put right (a line cut short by a kill), in words; to be shown."""
+        self.changes: tuple[str, ...] = ()
+        """How this session's provenance differs from that of the run's beginning; to be shown."""
+        self._write_lock = threading.Lock()
+        self._run_lock: RunLock | None = None
+        self._results: AppendFile | None = None
+        self._log: RunLog | None = None
+        self._trajectories: TrajectoryFolder | None = None
+        self._statuses: dict[Key, AttemptStatus] = {}
+
+    # --- made -------------------------------------------------------------------------------------
 
     @classmethod
     def create(
-        cls, path: Path, config: Mapping[str, Any], provenance: Provenance, *, trajectories: bool = True
+        cls,
+        path: Path,
+        config: Mapping[str, Any],
+        provenance: Provenance,
+        *,
+        trajectories: bool = True,
+        fsync: bool = True,
     ) -> Self:
         """Make a new run directory (parents too). ``config`` becomes ``config.yaml``.
 
+        ``fsync``: have each record on the disk itself, safe from a power cut, when :meth:`append` returns
+        (some milliseconds each); without it a record survives a kill, and not a power cut.
+
         :raises RunStoreError: it exists and is not empty, or cannot be written.
         """
-        raise NotImplementedError
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            present = sorted(p.name for p in path.iterdir() if p.name != _LOCK and p.suffix != ".tmp")
+        except OSError as error:
+            raise disk_problem(path, error, "no run directory was made") from error
+        if present:
+            is_run = _PROVENANCE in present or _RESULTS in present
+            resume = f" To go on with the run in it: prover run --resume {path}" if is_run else ""
+            msg = f"{path} is not empty (it holds {present[0]}): choose another --out folder.{resume}"
+            raise RunStoreError(msg)
+        store = cls(path)
+        store._run_lock = RunLock(path / _LOCK)
+        try:
+            write_atomically(path / _CONFIG, _yaml(config))
+            write_atomically(path / _PROVENANCE, provenance.model_dump_json(indent=2).encode() + b"\n")
+            if trajectories:
+                store._make_trajectories()
+            store._start(fsync=fsync)
+        except BaseException:
+            store._let_go()
+            raise
+        return store
 
     @classmethod
-    def resume(cls, path: Path, provenance: Provenance | None = None) -> Self:
+    def resume(cls, path: Path, provenance: Provenance | None = None, *, fsync: bool = True) -> Self:
         """Open for going on: takes the lock, cuts off a torn last line, recovers trajectories.
 
-        :raises RunStoreError: no run there, another process is writing to it, or a line in the middle is bad.
+        With the ``provenance`` of this session, what differs from the first one's is in :attr:`changes`.
+
+        :raises RunStoreError: no run there, another process is writing to it, or a line in the middle is
+            bad (nothing is changed then).
         """
-        raise NotImplementedError
+        _need_run(path)
+        store = cls(path)
+        store._run_lock = RunLock(path / _LOCK)
+        try:
+            store.repairs = store._repair()
+            if (path / _TRAJECTORIES).is_dir():
+                store._make_trajectories()
+            store._start(fsync=fsync)
+            if provenance is not None:
+                store.changes = tuple(store.provenance.differences(provenance))
+            store.log("resumed", repairs=store.repairs, changes=store.changes)
+        except BaseException:
+            store._let_go()
+            raise
+        return store
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -44,38 +124,133 @@ class RunStore:
 
         :raises RunStoreError: no run there.
         """
-        raise NotImplementedError
+        _need_run(path)
+        return cls(path)
+
+    # --- read -------------------------------------------------------------------------------------
 
     @property
     def config(self) -> dict[str, Any]:
-        """``config.yaml`` as it was written."""
-        raise NotImplementedError
+        """``config.yaml`` as it was written.
+
+        :raises RunStoreError: it cannot be read.
+        """
+        try:
+            loaded = yaml.safe_load((self.path / _CONFIG).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise disk_problem(self.path / _CONFIG, error, "it cannot be read") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            msg = f"{self.path / _CONFIG} is not readable YAML: {error}. Put it right, or start a new run."
+            raise RunStoreError(msg) from error
+        return loaded if isinstance(loaded, dict) else {}
 
     @property
     def provenance(self) -> Provenance:
-        raise NotImplementedError
+        """``provenance.json`` as it was written when the run began.
+
+        :raises RunStoreError: it cannot be read.
+        """
+        file = self.path / _PROVENANCE
+        try:
+            return Provenance.model_validate_json(file.read_bytes())
+        except OSError as error:
+            raise disk_problem(file, error, "it cannot be read") from error
+        except ValidationError as error:
+            msg = f"{file} is damaged: {error}. The results beside it are not touched by that."
+            raise RunStoreError(msg) from error
+
+    @property
+    def results_path(self) -> Path:
+        """``results.jsonl``."""
+        return self.path / _RESULTS
 
     def records(self) -> Iterator[AttemptRecord]:
         """Every recorded attempt, oldest first, as a stream; one that was made again is given once, the last.
 
         :raises RunStoreError: a line is not a record; the message has its number.
         """
-        raise NotImplementedError
+        last = {key: number for number, key, _, _ in self._scan()}
+        for number, record in self._read():
+            if last.get(record.key) == number:
+                yield record
 
-    def done_ids(self, retry: frozenset[AttemptStatus] = frozenset()) -> set[tuple[str, int]]:
+    def statuses(self) -> dict[Key, AttemptStatus]:
+        """(theorem id, attempt) -> how it ended; the last word where it was made again."""
+        if self._results is not None:
+            with self._write_lock:
+                return dict(self._statuses)
+        return {key: status for _, key, status, _ in self._scan()}
+
+    def done_ids(self, retry: frozenset[AttemptStatus] = frozenset()) -> set[Key]:
         """(theorem id, attempt) of what is done, without what ended in one of ``retry``."""
-        raise NotImplementedError
+        return {key for key, status in self.statuses().items() if status not in retry}
 
-    def append(self, record: AttemptRecord) -> None:
-        """Write one record; when this returns it survives a kill.
+    def trajectory_rows(self) -> Iterator[TrajectoryRow]:
+        """Every tactic tried, of recorded attempts only, as a stream; nothing where none were written."""
+        if not (self.path / _TRAJECTORIES).is_dir():
+            return iter(())
+        uids = self._last_uids()
+        return TrajectoryFolder(self.path / _TRAJECTORIES).rows(uids)
 
-        :raises RunStoreError: it could not be written; the file is as it was before.
+    # --- written ----------------------------------------------------------------------------------
+
+    @property
+    def writable(self) -> bool:
+        """Made by :meth:`create` or :meth:`resume`, and not closed."""
+        return self._results is not None
+
+    def trajectory(self, uid: str, theorem_id: str, attempt: int) -> AttemptTrajectory | None:
+        """Where the steps of one attempt are collected; ``None``: this run keeps none."""
+        if self._trajectories is None:
+            return None
+        return self._trajectories.begin(uid, theorem_id, attempt)
+
+    def append(
+        self,
+        record: AttemptRecord,
+        trajectory: AttemptTrajectory | None = None,
+        path: tuple[int, ...] = (),
+    ) -> None:
+        """Write one record; when this returns it survives a kill. Its steps are written before it.
+
+        ``path``: the nodes of the proof, where the check has agreed to it: their steps are labelled
+        ``positive``.
+
+        :raises RunStoreError: it could not be written; the results are as they were before.
         """
-        raise NotImplementedError
+        with self._write_lock:
+            if self._results is None:
+                msg = (
+                    f"{self.path} was opened for reading; open it with RunStore.resume to go on with the run"
+                )
+                raise RunStoreError(msg)
+            if trajectory is not None and self._trajectories is not None:
+                self._trajectories.commit(trajectory, path if record.proved else ())
+            self._results.append(record.to_line())
+            self._statuses[record.key] = record.status
+
+    def log(self, event: str, **fields: object) -> None:
+        """A line in ``log.jsonl``; dropped where the store is not open for writing."""
+        if self._log is not None:
+            self._log.write(event, **fields)
+
+    def flush(self) -> None:
+        """Write the trajectories that are still in the journal as a Parquet part.
+
+        :raises RunStoreError: it could not be written; the journal is kept, and read all the same.
+        """
+        with self._write_lock:
+            if self._trajectories is not None:
+                self._trajectories.finish_part()
 
     def close(self) -> None:
         """Finish the trajectories, let the lock go. Calling it twice is fine."""
-        raise NotImplementedError
+        if self._results is None:
+            return
+        try:
+            self.flush()
+        finally:
+            self._let_go()
 
     def __enter__(self) -> Self:
         return self
@@ -84,3 +259,119 @@ class RunStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _make_trajectories(self) -> None:
+        self._trajectories = TrajectoryFolder(self.path / _TRAJECTORIES)
+        self._trajectories.prepare(self._last_uids())
+
+    def _start(self, *, fsync: bool) -> None:
+        self._statuses = {key: status for _, key, status, _ in self._scan()}
+        self._log = RunLog(self.path / _LOG)
+        self._results = AppendFile(self.path / _RESULTS, fsync=fsync)
+
+    def _repair(self) -> tuple[str, ...]:
+        """Make ``results.jsonl`` end in a whole line; read it all first, so that damage changes nothing."""
+        repairs = [self._run_lock.warning] if self._run_lock and self._run_lock.warning else []
+        whole = sum(1 for _ in self._read())
+        tail = cut_torn_tail(self.results_path)
+        if tail and _parse(tail) is not None:
+            file = AppendFile(self.results_path, fsync=True)
+            file.append(tail + b"\n")
+            file.close()
+        elif tail:
+            repairs.append(
+                f"the last line of {self.results_path} was cut short ({len(tail)} bytes) when the run was "
+                f"killed; it was removed, and its theorem is attempted again; {whole} whole lines are kept"
+            )
+        return tuple(repairs)
+
+    def _let_go(self) -> None:
+        for part in (self._results, self._log, self._trajectories, self._run_lock):
+            if part is not None:
+                part.close()
+        self._results = None
+        self._log = None
+        self._trajectories = None
+        self._run_lock = None
+
+    def _last_uids(self) -> set[str]:
+        return set({key: uid for _, key, _, uid in self._scan()}.values())
+
+    def _read(self) -> Iterator[tuple[int, AttemptRecord]]:
+        """Line number and record. A torn last line is passed over: it is being written, or never was."""
+        for number, line in self._lines():
+            record = _parse(line)
+            if record is not None:
+                yield number, record
+            elif line.endswith(b"\n"):
+                raise _bad_line(self.results_path, number, line)
+
+    def _scan(self) -> Iterator[tuple[int, Key, AttemptStatus, str]]:
+        """Like :meth:`_read`, without making records."""
+        for number, line in self._lines():
+            try:
+                raw = json.loads(line)
+                found = (
+                    (raw["theorem_id"], int(raw["attempt"])),
+                    AttemptStatus(raw["status"]),
+                    str(raw["uid"]),
+                )
+            except (ValueError, KeyError, TypeError) as error:
+                if line.endswith(b"\n"):
+                    raise _bad_line(self.results_path, number, line) from error
+                continue
+            yield number, *found
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        try:
+            with open(self.results_path, "rb") as file:
+                yield from enumerate(file, start=1)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise disk_problem(self.results_path, error, "it cannot be read") from error
+
+
+def _need_run(path: Path) -> None:
+    if not path.is_dir():
+        msg = f"There is no run at {path}. A run directory is what `prover run --out DIR` makes."
+        raise RunStoreError(msg)
+    if not (path / _PROVENANCE).is_file():
+        msg = (
+            f"{path} is not a run directory: it has no {_PROVENANCE}. Name the folder that `prover run` made."
+        )
+        raise RunStoreError(msg)
+
+
+def _parse(line: bytes) -> AttemptRecord | None:
+    try:
+        record = AttemptRecord.model_validate_json(line)
+    except ValidationError:
+        return None
+    return record if record.schema_version <= SCHEMA_VERSION else None
+
+
+def _bad_line(path: Path, number: int, line: bytes) -> RunStoreError:
+    try:
+        version = json.loads(line)["schema_version"]
+    except (ValueError, KeyError, TypeError):
+        version = 0
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        return RunStoreError(
+            f"{path}, line {number}, was written by a later polyprover (schema {version}, this one knows "
+            f"{SCHEMA_VERSION}): upgrade with pip install -U polyprover"
+        )
+    start = line[:60].decode(errors="replace").rstrip()
+    return RunStoreError(
+        f"{path}, line {number}, is not a result: {start!r}. The file was changed or damaged; no line was "
+        f"touched. Put line {number} right or delete it, and try again."
+    )
+
+
+def _yaml(config: Mapping[str, Any]) -> bytes:
+    text = yaml.safe_dump(
+        json.loads(json.dumps(config, default=str)), sort_keys=False, allow_unicode=True, width=110
+    )
+    return text.encode(errors="backslashreplace")

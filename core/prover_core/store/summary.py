@@ -75,7 +75,7 @@ def summarise(store: RunStore) -> RunSummary:
 
 
 def summarise_records(records: Iterable[AttemptRecord], *, run_dir: str, theorems: int) -> RunSummary:
-    """The numbers of some attempts, of which each is given once; ``theorems``: how many were to be attempted."""
+    """The numbers of some attempts, each given once; ``theorems``: how many were to be attempted."""
     totals = _Totals()
     for record in records:
         totals.add(record)
@@ -160,18 +160,19 @@ class _Totals:
         conclusive = sum(n for status, n in self.statuses.items() if status.conclusive)
         low, high = wilson_interval(proved, conclusive)
         env = self.sums["seconds_env"]
+        numbers: dict[str, Any] = {name: round(self.sums[name], 3) for name in _SUMS}
+        numbers |= {status.value: self.statuses[status] for status in AttemptStatus}
         return RunSummary(
             run_dir=run_dir,
             theorems=max(theorems, len(self.area_of_theorem)),
             attempts=self.statuses.total(),
-            **{status.value: self.statuses[status] for status in AttemptStatus},
             not_attempted=max(0, theorems - len(self.area_of_theorem)),
             theorems_proved=len(self.proved_theorems),
             conclusive=conclusive,
             rate=proved / conclusive if conclusive else 0.0,
             rate_low=low,
             rate_high=high,
-            **{name: round(self.sums[name], 3) for name in _SUMS},
+            **numbers,
             median_seconds_proved=statistics.median(self.proved_seconds) if self.proved_seconds else None,
             tries_per_second=round(self.sums["tries"] / env, 1) if env > 0 else 0.0,
             axioms=dict(self.axioms.most_common()),
