@@ -101,9 +101,8 @@ _START = re.compile(
       | (?P<open>\{)
       | (?P<close>\})
       | (?P<selector>
-            (?: ! | all | par | \[ [ \t\r\n]*+ [^\W\d][\w']*+ [ \t\r\n]*+ \]
-              | \d++ (?:[ \t\r\n]*+ [-,] [ \t\r\n]*+ \d++)*+ )
-            [ \t\r\n]*+ : [ \t\r\n]*+ \{ (?!\|)
+            ! | all | par | \[ [ \t\r\n]*+ [^\W\d][\w']*+ [ \t\r\n]*+ \]
+          | \d++ (?:[ \t\r\n]*+ [-,] [ \t\r\n]*+ \d++)*+
         )""",
     re.VERBOSE,
 )
@@ -111,7 +110,6 @@ _KINDS = {
     "bullet": SentenceKind.BULLET,
     "open": SentenceKind.BRACE_OPEN,
     "close": SentenceKind.BRACE_CLOSE,
-    "selector": SentenceKind.SELECTOR_BRACE,
 }
 
 
@@ -167,6 +165,21 @@ def _end_of(match: re.Match[str] | None, default: int) -> int:
     return default if match is None else match.end()
 
 
+def _structure_at(text: str, position: int) -> tuple[SentenceKind, int]:
+    """The bullet or brace at ``position``, where a sentence may start, and the offset just past it."""
+    special = _START.match(text, position)
+    if special is None or special.lastgroup is None:
+        return SentenceKind.TACTIC_OR_COMMAND, position
+    end = special.end()
+    if special.lastgroup != "selector":
+        return _KINDS[special.lastgroup], end
+    colon = _skip_gap(text, end)
+    brace = _skip_gap(text, colon + 1)
+    if text.startswith(":", colon) and text.startswith("{", brace) and not text.startswith("{|", brace):
+        return SentenceKind.SELECTOR_BRACE, brace + 1
+    return SentenceKind.TACTIC_OR_COMMAND, position
+
+
 def _terminator_end(text: str, position: int) -> int:
     """Offset just past the terminator of the sentence that ``position`` is in; -1: there is none."""
     size = len(text)
@@ -197,13 +210,9 @@ def split_sentences(text: str, start: int = 0) -> list[Sentence]:
     size = len(text)
     position = _skip_gap(text, start)
     while position < size:
-        special = _START.match(text, position)
-        kind = SentenceKind.TACTIC_OR_COMMAND
         complete = True
-        if special is not None and special.lastgroup is not None:
-            kind = _KINDS[special.lastgroup]
-            end = special.end()
-        else:
+        kind, end = _structure_at(text, position)
+        if kind is SentenceKind.TACTIC_OR_COMMAND:
             end = _terminator_end(text, position)
             if end < 0:
                 complete = False
