@@ -1,1 +1,1 @@
-"""config"""
+"""Configuration: precedence, origins, checking, and making the objects that it names."""

@@ -1,0 +1,59 @@
+"""Makes the objects that a configuration names."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from prover_core.config.choice import Choice
+from prover_core.config.resolve import ResolvedRun
+from prover_core.contracts import DataSource, Policy, ProofEnvironment, Search
+from prover_core.contracts.options import ComponentOptions
+from prover_core.errors import ConfigError
+
+__all__ = ["Parts", "build", "make_component", "make_source"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The objects of one run."""
+
+    environment: ProofEnvironment
+    policy: Policy
+    source: DataSource
+    search: Search
+
+
+@contextlib.contextmanager
+def build(run: ResolvedRun) -> Iterator[Parts]:
+    """Make environment, policy, source and search; bind them; close what must be closed at the end.
+
+    :raises ConfigError: the policy is of a kind that searches cannot use.
+    :raises UserError: whatever a component raises for its options.
+    """
+    with contextlib.ExitStack() as stack:
+        environment = make_component(run.choices["env"], run.options["env"])
+        stack.callback(environment.close)
+        policy = make_component(run.choices["policy"], run.options["policy"])
+        if not isinstance(policy, Policy):
+            name = run.choices["policy"].name
+            mistake = f"policy {name!r} writes whole proofs, and a search needs single tactics"
+            raise ConfigError([f"{mistake}; choose another --model"])
+        stack.callback(policy.close)
+        policy.bind(environment)
+        source = make_source(run.choices["data"], run.options["data"])
+        source.bind(environment)
+        yield Parts(environment, policy, source, make_component(run.choices["search"], run.options["search"]))
+
+
+def make_component(choice: Choice, options: ComponentOptions) -> Any:
+    """One component: ``Class(options)``, or ``Class()`` for one without options."""
+    return choice.component(options) if hasattr(choice.component, "Options") else choice.component()
+
+
+def make_source(choice: Choice, options: ComponentOptions) -> DataSource:
+    """A data source: ``Class(options, argument)``."""
+    source: DataSource = choice.component(options, choice.argument)
+    return source

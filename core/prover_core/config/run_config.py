@@ -1,0 +1,72 @@
+"""Settings of ``prover run``: names, types, defaults, meaning; without the options of components."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from prover_core.errors import ConfigError
+from prover_core.search.budget import parse_budget
+
+__all__ = ["ROLES", "RunConfig"]
+
+ROLES = ("env", "policy", "data", "search")
+"""Sections of component options: ``--set env.backend=serapi``."""
+
+
+class RunConfig(BaseModel):
+    """One run, as a person sets it: each field is a flag, a ``PROVER_*`` variable and a YAML key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    env: str = Field(description="Prover: an environment or a preset of one.")
+    model: str = Field(description="Policy or a preset of one.")
+    data: str = Field(description="Theorems: SOURCE, SOURCE:ARGUMENT, a preset, or a file or folder.")
+    search: str = Field("best-first", description="Search strategy or a preset of one.")
+    budget: str = Field(
+        "20s", description="For each theorem: 20s, 500t (tries), 50c (model calls), or several."
+    )
+    workers: int = Field(1, ge=1, le=4096, description="Theorems at the same time, one prover process each.")
+    attempts: int = Field(1, ge=1, description="Attempts at each theorem.")
+    suggestions: int = Field(32, ge=1, description="Most tactics asked of the model for one state.")
+    premises: int = Field(50, ge=0, description="Most premises given to a model that wants them.")
+    only: list[str] = Field(
+        [], description="Attempt only theorems whose id or name matches one of these globs."
+    )
+    skip: list[str] = Field([], description="Leave out theorems whose id or name matches one of these globs.")
+    sample: int | None = Field(None, ge=1, description="Attempt a random sample of this many theorems.")
+    limit: int | None = Field(None, ge=1, description="Attempt the first so many theorems.")
+    seed: int = Field(0, ge=0, description="Of the sample and of whatever is random in the model.")
+    recheck: Literal["none", "kernel"] = Field(
+        "none", description="Have a second kernel check every proof too."
+    )
+    sandbox: bool = Field(False, description="Run provers without network, on a read-only system.")
+    memory_mb: int = Field(
+        3072, ge=0, description="Address space of one prover process in MiB; 0: unlimited."
+    )
+    open_timeout: float = Field(120.0, gt=0, description="Seconds for bringing a prover to a theorem.")
+    verify_timeout: float = Field(300.0, gt=0, description="Seconds for checking one proof.")
+    crash_retries: int = Field(1, ge=0, description="Times an attempt is begun again after a crash.")
+    grace: float = Field(
+        10.0, ge=0, description="Seconds that theorems in flight get after a request to stop."
+    )
+    trajectories: bool = Field(True, description="Write every tactic tried to trajectories/*.parquet.")
+    out: str | None = Field(None, description="Run directory; default runs/<UTC time>-<env>-<model>.")
+
+    @field_validator("budget")
+    @classmethod
+    def _budget_can_be_read(cls, value: str) -> str:
+        try:
+            parse_budget(value)
+        except ConfigError as error:
+            raise ValueError("; ".join(error.problems)) from None
+        return value
+
+    @field_validator("env", "model", "data", "search")
+    @classmethod
+    def _not_empty(cls, value: str) -> str:
+        if not value.strip():
+            msg = "must not be empty"
+            raise ValueError(msg)
+        return value
