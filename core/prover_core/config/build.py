@@ -13,7 +13,7 @@ from prover_core.contracts import DataSource, Policy, ProofEnvironment, Search
 from prover_core.contracts.options import ComponentOptions
 from prover_core.errors import ConfigError
 
-__all__ = ["Parts", "build", "make_component", "make_source"]
+__all__ = ["Parts", "build", "build_environment", "build_source", "make_component", "make_source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +22,18 @@ class Parts:
 
     environment: ProofEnvironment
     policy: Policy
-    source: DataSource
     search: Search
 
 
 @contextlib.contextmanager
 def build(run: ResolvedRun) -> Iterator[Parts]:
-    """Make environment, policy, source and search; bind them; close what must be closed at the end.
+    """Make environment, policy and search; bind them; close what must be closed at the end.
 
     :raises ConfigError: the policy is of a kind that searches cannot use.
     :raises UserError: whatever a component raises for its options.
     """
     with contextlib.ExitStack() as stack:
-        environment = make_component(run.choices["env"], run.options["env"])
-        stack.callback(environment.close)
+        environment = stack.enter_context(build_environment(run))
         policy = make_component(run.choices["policy"], run.options["policy"])
         if not isinstance(policy, Policy):
             name = run.choices["policy"].name
@@ -43,9 +41,22 @@ def build(run: ResolvedRun) -> Iterator[Parts]:
             raise ConfigError([f"{mistake}; choose another --model"])
         stack.callback(policy.close)
         policy.bind(environment)
-        source = make_source(run.choices["data"], run.options["data"])
-        source.bind(environment)
-        yield Parts(environment, policy, source, make_component(run.choices["search"], run.options["search"]))
+        yield Parts(environment, policy, make_component(run.choices["search"], run.options["search"]))
+
+
+@contextlib.contextmanager
+def build_environment(run: ResolvedRun) -> Iterator[ProofEnvironment]:
+    """Make the environment alone, and close it at the end."""
+    environment: ProofEnvironment = make_component(run.choices["env"], run.options["env"])
+    with environment:
+        yield environment
+
+
+def build_source(run: ResolvedRun, environment: ProofEnvironment) -> DataSource:
+    """Make the data source, bound to the environment that will run its theorems."""
+    source = make_source(run.choices["data"], run.options["data"])
+    source.bind(environment)
+    return source
 
 
 def make_component(choice: Choice, options: ComponentOptions) -> Any:

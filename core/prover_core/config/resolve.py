@@ -46,7 +46,7 @@ class ResolvedRun:
         """Flat key, value, origin: settings first, then the options of each component."""
         for name, value in self.config.model_dump(mode="json").items():
             yield name, value, self.origins[name]
-        for role in ROLES:
+        for role in self.choices:
             for name, value in self.options[role].model_dump(mode="json").items():
                 key = f"{role}.{name}"
                 yield key, value, self.origins[key]
@@ -56,16 +56,23 @@ class ResolvedRun:
         return {
             "schema_version": 1,
             **self.config.model_dump(mode="json"),
-            "components": {role: self.choices[role].reference for role in ROLES},
-            "options": {role: self.options[role].model_dump(mode="json") for role in ROLES},
+            "components": {role: choice.reference for role, choice in self.choices.items()},
+            "options": {role: self.options[role].model_dump(mode="json") for role in self.choices},
             "origins": dict(self.origins),
         }
 
 
-def resolve(layers: Sequence[Layer], manager: PluginManager, problems: Sequence[str] = ()) -> ResolvedRun:
+def resolve(
+    layers: Sequence[Layer],
+    manager: PluginManager,
+    problems: Sequence[str] = (),
+    *,
+    roles: Sequence[str] = ROLES,
+) -> ResolvedRun:
     """Lay ``layers`` over one another (the last has precedence), choose components, check everything.
 
     :param problems: mistakes found while the layers were read; reported with the rest.
+    :param roles: components that are wanted; a command for one theorem needs no data source.
     :raises ConfigError: all mistakes, in one error.
     """
     mistakes = list(problems)
@@ -82,7 +89,7 @@ def resolve(layers: Sequence[Layer], manager: PluginManager, problems: Sequence[
         name: settings[name].origin if name in settings else "default" for name in RunConfig.model_fields
     }
     choices: dict[str, Choice] = {}
-    for role in ROLES:
+    for role in roles:
         setting = _SETTING_OF[role]
         name = settings[setting].value if setting in settings else RunConfig.model_fields[setting].default
         if not isinstance(name, str) or not name.strip():
@@ -99,9 +106,12 @@ def resolve(layers: Sequence[Layer], manager: PluginManager, problems: Sequence[
     return ResolvedRun(config, choices, options, origins, notes)
 
 
-def resolve_saved(data: Mapping[str, Any], manager: PluginManager, path: Path) -> ResolvedRun:
+def resolve_saved(
+    data: Mapping[str, Any], manager: PluginManager, path: Path, *, roles: Sequence[str] = ROLES
+) -> ResolvedRun:
     """The configuration that a run directory's ``config.yaml`` holds, checked against what is installed now.
 
+    :param roles: components that are wanted; checking proofs again needs the environment only.
     :raises ConfigError: it cannot be used any more: a component is not installed, an option has gone.
     """
     mistakes: list[str] = []
@@ -115,7 +125,7 @@ def resolve_saved(data: Mapping[str, Any], manager: PluginManager, path: Path) -
     references, saved = _mapping(data.get("components")), _mapping(data.get("options"))
     choices: dict[str, Choice] = {}
     sections: dict[str, Layer] = {}
-    for role in ROLES:
+    for role in roles:
         try:
             choices[role] = saved_choice(role, str(references.get(role, "")), manager)
         except UserError as error:

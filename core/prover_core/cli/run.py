@@ -1,0 +1,104 @@
+"""``prover run``: search for proofs of a set of theorems, and resume a run that was stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from prover_core.cli.output import command_app
+from prover_core.cli.running import Request, resume_run, start_run
+from prover_core.config.run_config import RunConfig
+from prover_core.errors import ConfigError
+
+app = command_app()
+
+
+def _setting(name: str, *flags: str, metavar: str | None = None) -> Any:
+    """The flag of a setting of the run; text and default stand with the setting."""
+    field = RunConfig.model_fields[name]
+    default = field.get_default(call_default_factory=True)
+    hidden = field.is_required() or default is None or default == [] or isinstance(default, bool)
+    shown = "" if hidden else f" [default: {default}]"
+    declared = flags or (f"--{name.replace('_', '-')}",)
+    return typer.Option(*declared, metavar=metavar, help=f"{field.description}{shown}")
+
+
+@app.command()
+def run(
+    env: Annotated[str | None, _setting("env", metavar="NAME")] = None,
+    model: Annotated[str | None, _setting("model", metavar="NAME")] = None,
+    data: Annotated[str | None, _setting("data", metavar="SOURCE[:ARG]")] = None,
+    search: Annotated[str | None, _setting("search", metavar="NAME")] = None,
+    budget: Annotated[str | None, _setting("budget", metavar="20s,500t")] = None,
+    workers: Annotated[int | None, _setting("workers")] = None,
+    limit: Annotated[int | None, _setting("limit")] = None,
+    sample: Annotated[int | None, _setting("sample")] = None,
+    seed: Annotated[int | None, _setting("seed")] = None,
+    only: Annotated[list[str] | None, _setting("only", metavar="GLOB")] = None,
+    skip: Annotated[list[str] | None, _setting("skip", metavar="GLOB")] = None,
+    attempts: Annotated[int | None, _setting("attempts")] = None,
+    suggestions: Annotated[int | None, _setting("suggestions")] = None,
+    premises: Annotated[int | None, _setting("premises")] = None,
+    recheck: Annotated[str | None, _setting("recheck", metavar="none|kernel")] = None,
+    sandbox: Annotated[bool | None, _setting("sandbox", "--sandbox/--no-sandbox")] = None,
+    memory_mb: Annotated[int | None, _setting("memory_mb")] = None,
+    open_timeout: Annotated[float | None, _setting("open_timeout")] = None,
+    verify_timeout: Annotated[float | None, _setting("verify_timeout")] = None,
+    crash_retries: Annotated[int | None, _setting("crash_retries")] = None,
+    grace: Annotated[float | None, _setting("grace")] = None,
+    trajectories: Annotated[bool | None, _setting("trajectories", "--trajectories/--no-trajectories")] = None,
+    out: Annotated[str | None, _setting("out", metavar="DIR")] = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Option of a component: env.KEY, policy.KEY, data.KEY or search.KEY. "
+            "`prover plugins show NAME` lists them.",
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file of settings; a run's config.yaml is one.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="Preset of kind `run`: settings under a name.")] = None,
+    show_config: Annotated[
+        bool, typer.Option("--show-config", help="Print every value and where it comes from; run nothing.")
+    ] = False,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with the run in this directory; its settings stay as they are.")
+    ] = None,
+    retry: Annotated[
+        str | None,
+        typer.Option(
+            help="With --resume: attempts to make again: crashed, unchecked, unavailable, or several."
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print events as lines of JSON.")] = False,
+) -> None:
+    """Search for proofs of a set of theorems; every proof found is checked independently.
+
+    Leaves a run directory: settings, provenance, one line of results for each attempt, every tactic tried.
+    The exit code is 0 when the run has ended, whatever was proved.
+
+    \b
+    Precedence of settings, highest first: flag, PROVER_* variable (PROVER_WORKERS=4), --config file,
+    preset, default.
+
+    \b
+    Examples:
+      prover run --env fake --model scripted --data fake
+      prover run --env coq --model tactics --data coq-stdlib:Bool,Arith --budget 20s --workers 2
+      prover run --env coq --model tactics --data my_project/ --set env.backend=serapi --show-config
+      prover run --resume runs/20260102-030405-coq-tactics --retry crashed
+    """
+    given = {name: value for name, value in locals().items() if name in RunConfig.model_fields}
+    request = Request(given, sets or [], config, preset, json=json, show_config=show_config)
+    if resume is not None:
+        code = resume_run(resume, request, retry or "")
+    elif retry is not None:
+        raise ConfigError(["--retry needs --resume DIR: it makes attempts of an earlier run again"])
+    else:
+        code = start_run(request)
+    raise typer.Exit(code)

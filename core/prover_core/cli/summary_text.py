@@ -1,0 +1,62 @@
+"""A run's numbers, and its proofs, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prover_core.cli.output import indent
+from prover_core.store import AttemptRecord, RunSummary
+
+__all__ = ["proof_lines", "summary_lines"]
+
+_STATUSES = (
+    ("proved", "found and checked independently"),
+    ("failed", "everything that the search may try was tried"),
+    ("out_of_budget", "time, tries or model calls ran out"),
+    ("rejected", "found, and refused by the check"),
+    ("unchecked", "found, and the check broke: nothing is known"),
+    ("crashed", "the machinery broke: nothing is known"),
+    ("unavailable", "could not be opened"),
+    ("not_attempted", "left to do"),
+)
+
+
+def summary_lines(summary: RunSummary) -> Iterator[str]:
+    """The numbers of a run, a few lines; statuses that did not occur are left out."""
+    attempts = "" if summary.attempts == summary.theorems else f", {summary.attempts} attempts"
+    yield f"{summary.theorems} theorems{attempts}"
+    for name, meaning in _STATUSES:
+        count = getattr(summary, name)
+        if count or name == "proved":
+            share = f" ({summary.rate:.1%})" if name == "proved" and summary.conclusive else ""
+            yield f"  {name:<14} {count:>6}{share:<9} {meaning}"
+    if summary.conclusive:
+        yield (
+            f"success rate {summary.rate:.1%} of {summary.conclusive} conclusive attempts "
+            f"(95 % interval {summary.rate_low:.1%} to {summary.rate_high:.1%})"
+        )
+    yield (
+        f"time: prover {summary.seconds_env:.1f} s, model {summary.seconds_model:.1f} s, "
+        f"opening {summary.seconds_open:.1f} s, checking {summary.seconds_verify:.1f} s; "
+        f"{summary.tries} tactics tried ({summary.tries_per_second:g}/s)"
+    )
+    if summary.replays or summary.restarts:
+        yield (
+            f"prover: {summary.replays} state switches by replay ({summary.replayed_tactics} tactics), "
+            f"{summary.restarts} restarts"
+        )
+    if summary.axioms:
+        used = ", ".join(f"{axiom} ({count})" for axiom, count in summary.axioms.items())
+        yield f"axioms used: {used}; {summary.proved_without_axioms} proofs rest on none"
+    if len(summary.areas) > 1:
+        width = max(len(area.area) for area in summary.areas)
+        yield "by area:"
+        for area in summary.areas:
+            yield f"  {area.area:<{width}}  {area.proved:>5} of {area.theorems:<5} {area.rate:>6.1%}"
+
+
+def proof_lines(record: AttemptRecord) -> Iterator[str]:
+    """One proof as it can be pasted, under the theorem's id."""
+    again = f" (attempt {record.attempt})" if record.attempt > 1 else ""
+    yield f"{record.theorem_id}{again}: {record.tries} tries, {record.seconds_total:.2f} s"
+    yield indent(record.proof_text or f"{record.statement}\n" + "\n".join(record.proof), 4)
