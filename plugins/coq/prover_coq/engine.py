@@ -1,0 +1,523 @@
+"""A Coq document that grows and shrinks at its end: what both protocols offer, and all that a session needs.
+
+An :class:`Engine` owns one prover process and one *line*: the sentences executed so far, numbered by depth.
+It can extend the line, go back to an earlier depth, and try several sentences from one point. All calls of
+an operation are written at once, with the numbers of the states to come predicted, and the answers are read
+as they arrive: waiting for each answer before sending the next call costs more than the calls themselves.
+
+Time limits are kept from here, by SIGINT, since Coq's own ``Timeout`` takes whole seconds, does not go with
+bullets and braces, and shows in error messages. A prover that does not react is killed.
+
+A dead process is reported by :class:`EngineLostError`, together with the answers that had come; the engine
+can then be started again, empty, and its user brings it back to where it was.
+"""
+
+from __future__ import annotations
+
+import enum
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from prover_core.errors import ChildTimeoutError, EnvironmentCrashedError, MachineryError
+from prover_core.process import ChildProcess, Sandbox
+from prover_core.types import Goals
+
+__all__ = ["Engine", "EngineLostError", "EngineSettings", "ReplayError", "Reply", "ReplyKind"]
+
+_REPLAY_LIMIT_S = 120.0
+"""For running again what has run before: only a machine in trouble takes this long."""
+_SYNC_LIMIT_S = 5.0
+_OVERRUN = 0.2
+"""Part of the time limit by which an interrupted tactic may exceed it, before the process is killed ..."""
+_OVERRUN_MIN_S = 1.0
+"""... and what it is always given."""
+_MEMORY = ("Out of memory.", "Stack overflow.")
+_INTERRUPT = "User interrupt."
+_CHAIN_WINDOW = 64
+"""Sentences written ahead when extending: what is wasted when one of them fails."""
+
+
+class ReplyKind(enum.Enum):
+    """What became of one sentence."""
+
+    OK = "ok"
+    PARSE = "parse"
+    FAILED = "failed"
+    MEMORY = "memory"
+    TIMED_OUT = "timed out"
+
+
+@dataclass(slots=True)
+class Reply:
+    """The prover's answer to one sentence."""
+
+    kind: ReplyKind
+    answer: bytes = b""
+    """For ``OK``: what :meth:`Engine.read_goals` reads."""
+    message: str = ""
+    """For everything but ``OK``: the error."""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How the process is started."""
+
+    command: tuple[str, ...]
+    name: str
+    """For error messages: ``coqidetop 8.20.1``."""
+    cwd: Path
+    env: Mapping[str, str]
+    memory_mb: int = 0
+    sandbox: Sandbox | None = None
+
+
+class EngineLostError(MachineryError):
+    """The process is gone: it died, or had to be killed because it did not react to an interrupt."""
+
+    def __init__(self, detail: str, replies: list[Reply], *, timed_out: bool, stderr_tail: str = "") -> None:
+        self.replies = replies
+        """Those of the sentences before the one under which it was lost."""
+        self.timed_out = timed_out
+        self.stderr_tail = stderr_tail
+        super().__init__(detail)
+
+
+class ReplayError(MachineryError):
+    """Sentences that had been accepted before were refused when run again."""
+
+
+@dataclass(slots=True)
+class _Talk:
+    """One write and its answers: first those of the head, then groups of equal width, one a sentence."""
+
+    head: int
+    width: int
+    count: int
+    answers: list[bytes] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    """One for each finished group."""
+    interrupted: set[int] = field(default_factory=set)
+    """Groups under which SIGINT was sent."""
+
+    def finished(self) -> int:
+        return max(0, len(self.answers) - self.head) // self.width
+
+
+class _BrokenOffError(Exception):
+    """A talk that will get no more answers."""
+
+    def __init__(self, detail: str, *, timed_out: bool = False, stderr_tail: str = "") -> None:
+        self.timed_out = timed_out
+        self.stderr_tail = stderr_tail
+        super().__init__(detail)
+
+
+class Engine(ABC):
+    """One prover process and the line of sentences executed in it. For one thread at a time."""
+
+    TERMINATOR: ClassVar[bytes]
+    """Ends every answer."""
+    RUN_ANSWERS: ClassVar[int]
+    """Answers to the calls that execute the tip and ask for its goals."""
+    OWN_NUMBERS: ClassVar[bool]
+    """Whether we number the states; else the prover does, leaving out sentences that it cannot parse."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.settings = settings
+        self.interrupts = 0
+        """SIGINTs sent so far."""
+        self._child: ChildProcess | None = None
+        self._buffer = b""
+        self._ids: list[int] = []
+        self._next_id = 0
+        # States that may stand in the prover's document after the end of our line.
+        self._stray: list[int] = []
+
+    # --- what a protocol supplies ----------------------------------------------------------------
+
+    @abstractmethod
+    def _handshake(self) -> tuple[bytes, int]:
+        """The first calls, and how many answers they get."""
+
+    @abstractmethod
+    def _read_handshake(self, answers: Sequence[bytes]) -> int:
+        """The number of the document's first state."""
+
+    @abstractmethod
+    def _encode_add(self, sentence: str, tip: int, new: int) -> bytes:
+        """One call: put a sentence after ``tip``."""
+
+    @abstractmethod
+    def _encode_run(self, tip: int) -> bytes:
+        """``RUN_ANSWERS`` calls: execute up to ``tip``, tell its goals."""
+
+    @abstractmethod
+    def _encode_exec(self, tip: int) -> bytes:
+        """One call: execute up to ``tip``."""
+
+    @abstractmethod
+    def _encode_back(self, keep: int, drop: Sequence[int]) -> bytes:
+        """One call: make ``keep`` the tip; ``drop`` are states that may stand after it."""
+
+    @abstractmethod
+    def _encode_query(self, sentence: str, state: int) -> bytes:
+        """One call: run a sentence in a state, without changing the document."""
+
+    @abstractmethod
+    def _noop(self) -> bytes:
+        """One harmless call."""
+
+    @abstractmethod
+    def _read_added(self, answer: bytes) -> int | None:
+        """The new state's number; ``None``: the sentence was not parsed."""
+
+    @abstractmethod
+    def _is_good(self, answer: bytes) -> bool:
+        """Whether a call succeeded."""
+
+    @abstractmethod
+    def _failure(self, answer: bytes) -> str:
+        """The error message of an answer that is not good."""
+
+    @abstractmethod
+    def _read_run(self, answers: Sequence[bytes]) -> bytes | None:
+        """What :meth:`read_goals` reads, out of ``RUN_ANSWERS`` answers; ``None``: the sentence failed,
+        and the first of them that is not good says why."""
+
+    @abstractmethod
+    def read_goals(self, answer: bytes) -> Goals:
+        """The goals of an ``OK`` reply. Pure; needs no living process."""
+
+    @abstractmethod
+    def has_goals(self, answer: bytes) -> bool | None:
+        """Whether an ``OK`` reply shows any open goal, shelved and given-up ones included; ``None``: it
+        shows that no proof is open."""
+
+    @abstractmethod
+    def read_messages(self, answer: bytes) -> list[str]:
+        """What the prover said in an ``OK`` reply to a query."""
+
+    # --- process ---------------------------------------------------------------------------------
+
+    def start(self, deadline: float) -> None:
+        """Start the process, or start it again; the line is empty then.
+
+        :raises ToolMissingError: there is no such program.
+        :raises EngineLostError: it died, or gave no answer by ``deadline``.
+        """
+        self.close()
+        s = self.settings
+        self._child = ChildProcess(
+            s.command, name=s.name, cwd=s.cwd, env=s.env, memory_mb=s.memory_mb, sandbox=s.sandbox
+        )
+        data, count = self._handshake()
+        answers: list[bytes] = []
+        try:
+            self._child.send(data)
+            while len(answers) < count:
+                answers += self._receive(self._child, deadline)
+        except (EnvironmentCrashedError, ChildTimeoutError) as error:
+            self.close()
+            message = f"{s.name} did not start: {error}"
+            raise EngineLostError(message, [], timed_out=False) from error
+        first = self._read_handshake(answers)
+        self._ids = [first]
+        self._next_id = first + 1
+
+    @property
+    def alive(self) -> bool:
+        return self._child is not None and self._child.alive
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._child is None else self._child.pid
+
+    @property
+    def depth(self) -> int:
+        """Number of sentences on the line."""
+        return len(self._ids) - 1
+
+    def rss_mb(self) -> float:
+        """Resident memory of the process, in MiB."""
+        return 0.0 if self._child is None else self._child.rss_mb()
+
+    def close(self) -> None:
+        """Kill the process. Calling it twice is fine."""
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+        self._ids, self._stray, self._buffer = [], [], b""
+
+    # --- operations ------------------------------------------------------------------------------
+
+    def explore(
+        self, keep: int, path: Sequence[str], sentences: Sequence[str], limit_s: float, *, stay: bool = False
+    ) -> list[Reply]:
+        """Go back to depth ``keep``, run ``path`` (known to work) after it, then try each sentence there.
+
+        With ``stay`` there is one sentence, and it stays on the line if it is accepted; otherwise the
+        line ends after ``path``. ``limit_s`` holds for each sentence.
+
+        :raises ReplayError: ``path`` does not work any more; the process is closed.
+        :raises EngineLostError: the process is gone; it holds the replies that came before.
+        """
+        replies: list[Reply] = []
+        for _ in range(len(sentences) + 3):
+            self.rewind(keep)
+            self._explore_once(path, sentences[len(replies) :], limit_s, stay, replies)
+            if len(replies) == len(sentences):
+                return replies
+            keep, path = self.depth, ()
+        self.close()
+        message = f"{self.settings.name} does not go back to the state it was told to go back to"
+        raise EngineLostError(message, replies, timed_out=False)
+
+    def extend(self, sentences: Sequence[str], limit_s: float) -> list[Reply]:
+        """Run sentences one after the other; stops after the first that is not accepted.
+
+        The accepted ones stay on the line. ``limit_s`` holds for each of them.
+
+        :raises EngineLostError: the process is gone; it holds the replies that came before.
+        """
+        replies: list[Reply] = []
+        for start in range(0, len(sentences), _CHAIN_WINDOW):
+            self._extend_window(sentences[start : start + _CHAIN_WINDOW], limit_s, replies)
+            if replies[-1].kind is not ReplyKind.OK:
+                break
+        return replies
+
+    def query(self, sentence: str, limit_s: float) -> Reply:
+        """Run a sentence at the end of the line without changing anything (``Search``, ``Print``).
+
+        :raises EngineLostError: the process is gone.
+        """
+        head, head_answers = self._head(())
+        talk = _Talk(head_answers, 1, 1)
+        self._converse(talk, head + self._encode_query(sentence, self._ids[-1]), limit_s, [])
+        answer = talk.answers[-1]
+        reply = Reply(ReplyKind.OK, answer) if self._is_good(answer) else self._failed(answer)
+        reply.seconds = talk.seconds[0]
+        return reply
+
+    def rewind(self, keep: int) -> None:
+        """Go back to depth ``keep``; the prover is told together with the next operation."""
+        if keep < self.depth:
+            self._stray = self._ids[keep + 1 :] + self._stray
+            del self._ids[keep + 1 :]
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _explore_once(
+        self, path: Sequence[str], sentences: Sequence[str], limit_s: float, stay: bool, replies: list[Reply]
+    ) -> None:
+        """One write. Fewer replies come of it than there are sentences if an interrupt went astray."""
+        head, head_answers = self._head(path)
+        base, first = self._ids[-1], self._next_id
+        talk = _Talk(head_answers, self.RUN_ANSWERS + (1 if stay else 2), len(sentences))
+        if stay:
+            body = self._encode_add(sentences[0], base, first) + self._encode_run(first)
+        else:
+            body = b"".join([self._encode_try(s, base, new) for new, s in enumerate(sentences, first)])
+        if self.OWN_NUMBERS:
+            self._next_id += len(sentences)
+        self._converse(talk, head + body, limit_s, replies, path)
+        self._read_tries(talk, talk.count, replies, stay)
+
+    def _encode_try(self, sentence: str, base: int, new: int) -> bytes:
+        """``RUN_ANSWERS + 2`` calls: add, run, go back."""
+        return self._encode_add(sentence, base, new) + self._encode_run(new) + self._encode_back(base, (new,))
+
+    def _head(self, path: Sequence[str]) -> tuple[bytes, int]:
+        """Calls that bring the tip to where sentences are to be run, and their number."""
+        parts: list[bytes] = []
+        if self._stray:
+            parts.append(self._encode_back(self._ids[-1], self._stray))
+            self._stray = []
+        for sentence in path:
+            parts.append(self._encode_add(sentence, self._ids[-1], self._next_id))
+            self._ids.append(self._next_id)
+            self._next_id += 1
+        if path:
+            parts.append(self._encode_exec(self._ids[-1]))
+        return b"".join(parts), len(parts)
+
+    def _check_head(self, talk: _Talk, path: Sequence[str]) -> None:
+        """Whether going back and replaying worked; else the line is not what we believe it to be."""
+        for answer in talk.answers[: talk.head]:
+            if not self._is_good(answer):
+                detail = self._failure(answer)
+                self.close()
+                message = f"{self.settings.name} did not come back to a state it had been in: {detail}"
+                if path:
+                    message += f" (running again: {' '.join(path)[:300]})"
+                raise ReplayError(message)
+
+    def _read_tries(self, talk: _Talk, count: int, replies: list[Reply], stay: bool) -> None:
+        """Append the replies of the first ``count`` groups, up to where an interrupt went astray."""
+        answers, width, run = talk.answers, talk.width, 1 + self.RUN_ANSWERS
+        at = talk.head
+        for group in range(count):
+            added = self._read_added(answers[at])
+            reply = self._read_group(answers[at : at + run], added)
+            if reply.kind is ReplyKind.TIMED_OUT and group not in talk.interrupted:
+                self._stray = [*self._stray, *self._numbers(talk, at)]
+                return
+            reply.seconds = talk.seconds[group]
+            replies.append(reply)
+            if stay:
+                self._settle(added, reply)
+            elif not self._is_good(answers[at + width - 1]):
+                self._stray = [*self._stray, *self._numbers(talk, at)]
+                return
+            at += width
+
+    def _numbers(self, talk: _Talk, at: int) -> list[int]:
+        """States that the groups from ``at`` on may have left in the document."""
+        found = [self._read_added(answer) for answer in talk.answers[at :: talk.width]]
+        return [number for number in found if number is not None] or [self._next_id]
+
+    def _read_group(self, answers: Sequence[bytes], added: int | None) -> Reply:
+        if added is None:
+            reply = self._failed(answers[0])
+            if reply.kind is ReplyKind.FAILED:
+                reply.kind = ReplyKind.PARSE
+            return reply
+        if added >= self._next_id:
+            self._next_id = added + 1
+        answer = self._read_run(answers[1:])
+        if answer is not None:
+            return Reply(ReplyKind.OK, answer)
+        return self._failed(next(a for a in answers if not self._is_good(a)))
+
+    def _settle(self, added: int | None, reply: Reply) -> None:
+        """Put a sentence on the line, or note that it must be taken off the prover's document."""
+        if added is not None:
+            if reply.kind is ReplyKind.OK:
+                self._ids.append(added)
+            else:
+                self._stray.append(added)
+
+    def _extend_window(self, sentences: Sequence[str], limit_s: float, replies: list[Reply]) -> None:
+        head, head_answers = self._head(())
+        talk = _Talk(head_answers, 1 + self.RUN_ANSWERS, len(sentences))
+        parts, tip = [head], self._ids[-1]
+        for new, sentence in enumerate(sentences, self._next_id):
+            parts.append(self._encode_add(sentence, tip, new) + self._encode_run(new))
+            tip = new
+        if self.OWN_NUMBERS:
+            self._next_id += len(sentences)
+        self._converse(talk, b"".join(parts), limit_s, replies)
+        at = talk.head
+        for seconds in talk.seconds:
+            added = self._read_added(talk.answers[at])
+            reply = self._read_group(talk.answers[at : at + talk.width], added)
+            reply.seconds = seconds
+            replies.append(reply)
+            if reply.kind is not ReplyKind.OK or added is None:
+                # Those written ahead have found no state to stand on, or one that has failed.
+                self._stray = self._numbers(talk, at)
+                for later in self._stray:
+                    self._next_id = max(self._next_id, later + 1)
+                return
+            self._ids.append(added)
+            at += talk.width
+
+    def _failed(self, answer: bytes) -> Reply:
+        message = self._failure(answer)
+        if message.startswith(_MEMORY):
+            return Reply(ReplyKind.MEMORY, message=message)
+        if message == _INTERRUPT:
+            return Reply(ReplyKind.TIMED_OUT, message=message)
+        return Reply(ReplyKind.FAILED, message=message)
+
+    # --- talking ---------------------------------------------------------------------------------
+
+    def _converse(
+        self, talk: _Talk, data: bytes, limit_s: float, replies: list[Reply], path: Sequence[str] = ()
+    ) -> None:
+        """Write, read every answer, keep the time limit of each group, and leave nothing unanswered."""
+        try:
+            self._pump(talk, data, limit_s)
+            if talk.interrupted:
+                self._synchronise()
+        except _BrokenOffError as error:
+            if len(talk.answers) >= talk.head:
+                self._check_head(talk, path)
+                self._read_tries(talk, talk.finished(), replies, False)
+            self.close()
+            raise EngineLostError(
+                str(error), replies, timed_out=error.timed_out, stderr_tail=error.stderr_tail
+            ) from error.__cause__
+        self._check_head(talk, path)
+
+    def _pump(self, talk: _Talk, data: bytes, limit_s: float) -> None:
+        """:raises _BrokenOffError: the process died, or did not react to an interrupt."""
+        child = self._child
+        if child is None:
+            message = f"{self.settings.name} is not running"
+            raise _BrokenOffError(message)
+        answers, total = talk.answers, talk.head + talk.width * talk.count
+        if not total:
+            return
+        boundary = talk.head or talk.width
+        started = time.monotonic()
+        deadline = started + (_REPLAY_LIMIT_S if talk.head else limit_s)
+        patience = 0.0
+        try:
+            child.send(data)
+            while len(answers) < total:
+                try:
+                    answers += self._receive(child, deadline)
+                except ChildTimeoutError as error:
+                    patience = self._hurry(talk, child, limit_s, patience, error)
+                    deadline = time.monotonic() + patience
+                    continue
+                if len(answers) >= boundary:
+                    now = time.monotonic()
+                    groups = talk.finished()
+                    new = groups - len(talk.seconds)
+                    if new and len(talk.seconds) in talk.interrupted:
+                        talk.seconds += [now - started, *[0.0] * (new - 1)]
+                    elif new:  # they came in one piece: nothing better is known than the mean
+                        talk.seconds += [(now - started) / new] * new
+                    boundary = talk.head + (groups + 1) * talk.width
+                    started, deadline, patience = now, now + limit_s, 0.0
+        except EnvironmentCrashedError as error:
+            raise _BrokenOffError(str(error), stderr_tail=error.stderr_tail) from error
+
+    def _hurry(
+        self, talk: _Talk, child: ChildProcess, limit_s: float, patience: float, error: ChildTimeoutError
+    ) -> float:
+        """The current group has used up its time: interrupt it, or give up. How long to wait, in seconds."""
+        if len(talk.answers) < talk.head:
+            message = f"{self.settings.name} did not come back to an earlier state in {_REPLAY_LIMIT_S:.0f} s"
+            raise _BrokenOffError(message) from error
+        if patience == 0.0:
+            talk.interrupted.add(talk.finished())
+            self.interrupts += 1
+            child.interrupt()
+            return 0.8 * max(_OVERRUN * limit_s, _OVERRUN_MIN_S)
+        message = f"{self.settings.name} did not react to an interrupt"
+        raise _BrokenOffError(message, timed_out=True) from error
+
+    def _synchronise(self) -> None:
+        """After an interrupt: one that came too late for its sentence must not hit a later one."""
+        for _ in range(3):
+            talk = _Talk(0, 1, 1)
+            self._pump(talk, self._noop(), _SYNC_LIMIT_S)
+            if self._is_good(talk.answers[0]) and not talk.interrupted:
+                return
+
+    def _receive(self, child: ChildProcess, deadline: float) -> list[bytes]:
+        """The answers that are complete; possibly none."""
+        data = child.read(deadline)
+        if self._buffer:
+            data = self._buffer + data
+        parts = data.split(self.TERMINATOR)
+        self._buffer = parts.pop()
+        return parts
