@@ -19,6 +19,7 @@ __all__ = [
     "RunEnded",
     "RunObserver",
     "RunStarted",
+    "RunStopping",
     "TheoremDone",
     "TheoremStarted",
     "WorkerProgress",
@@ -85,6 +86,14 @@ class TheoremDone:
 
 
 @dataclass(frozen=True, slots=True)
+class RunStopping:
+    """Asked to stop: no theorem is begun any more; what is in flight may go on for ``grace_s`` seconds."""
+
+    reason: str
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """Nothing more will be written."""
 
@@ -97,7 +106,9 @@ class RunEnded:
     reason: str = ""
 
 
-Event: TypeAlias = RunStarted | TheoremStarted | WorkerProgress | ProofFound | TheoremDone | RunEnded
+Event: TypeAlias = (
+    RunStarted | TheoremStarted | WorkerProgress | ProofFound | TheoremDone | RunStopping | RunEnded
+)
 
 
 class RunObserver:

@@ -36,6 +36,9 @@ class RunSettings:
     """Have every proof re-checked by a second, independent kernel."""
     crash_retries: int = 1
     """Times an attempt is begun again after the machinery broke, before it is recorded as crashed."""
+    give_up_after: int = 25
+    """Stop the run after so many attempts in a row have crashed: something is wrong with the set-up, and
+    going on would only mark everything as crashed. 0: never."""
     retry: frozenset[AttemptStatus] = frozenset()
     """On resume, attempts that ended so are made again (see :data:`RETRY_STATUSES`)."""
     grace_s: float = 10.0
@@ -55,6 +58,7 @@ class RunSettings:
             ("suggestions", 1),
             ("attempts", 1),
             ("crash_retries", 0),
+            ("give_up_after", 0),
             ("premises", 0),
             ("grace_s", 0),
             ("batch_window_s", 0),

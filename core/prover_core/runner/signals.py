@@ -1,14 +1,70 @@
-"""Stub with the final signatures; the body follows."""
+"""Ctrl-C and SIGTERM: the first asks the run to stop, the second stops it at once."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Self
 
 from prover_core.runner.runner import Runner
 
-__all__ = ["stop_on_signals"]
+__all__ = ["StopSignals", "stop_on_signals"]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def stop_on_signals(runner: Runner) -> AbstractContextManager[None]:
-    """SIGINT and SIGTERM ask ``runner`` to stop; a second one stops it at once. Restores the old handlers."""
-    raise NotImplementedError
+class StopSignals:
+    """While it is entered, SIGINT, SIGTERM and SIGHUP stop the runner; the old handlers come back after it.
+
+    The first signal: no theorem is begun any more, what is in flight has ``grace_s`` to end. The second:
+    at once. From then on the system's own handling is back, so that a third ends the process.
+    A SIGHUP that is ignored (``nohup``) stays ignored. Outside the main thread it does nothing: only the
+    main thread may handle signals.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._old: dict[signal.Signals, object] = {}
+        self.received: signal.Signals | None = None
+        """The first signal that came."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """128 + signal number, as shells have it (130: Ctrl-C, 143: SIGTERM); ``None``: no signal came."""
+        return None if self.received is None else 128 + self.received
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                    continue
+                self._old[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._restore()
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        again = self.received is not None
+        name = signal.Signals(number).name
+        if not again:
+            self.received = signal.Signals(number)
+        else:
+            self._restore()
+        self._runner.request_stop(f"{name}, twice" if again else name, hard=again)
+
+    def _restore(self) -> None:
+        while self._old:
+            number, handler = self._old.popitem()
+            # None: a handler that was not set from Python; it cannot be put back
+            signal.signal(
+                number, handler if callable(handler) or isinstance(handler, int) else signal.SIG_DFL
+            )
+
+
+def stop_on_signals(runner: Runner) -> StopSignals:
+    """``with stop_on_signals(runner) as signals: runner.run()``; see :class:`StopSignals`."""
+    return StopSignals(runner)

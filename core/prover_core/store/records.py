@@ -16,6 +16,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "AttemptRecord",
     "AttemptStatus",
+    "RecheckRecord",
     "VerdictRecord",
     "attempt_schema",
     "new_uid",
@@ -65,7 +66,11 @@ class _Record(BaseModel):
     @classmethod
     def _writable(cls, value: Any) -> Any:
         """A lone surrogate, which a model may produce and no file can hold, is kept as an escape."""
-        return writable_text(value) if isinstance(value, str) else value
+        return _writable_value(value)
+
+    def to_line(self) -> bytes:
+        """One line of JSON, newline included."""
+        return self.model_dump_json().encode() + b"\n"
 
 
 class VerdictRecord(_Record):
@@ -170,14 +175,33 @@ class AttemptRecord(_Record):
         """The proof, as the check takes it."""
         return Proof(tactics=self.proof, text=self.proof_source)
 
-    def to_line(self) -> bytes:
-        """One line of JSON, newline included."""
-        return self.model_dump_json().encode() + b"\n"
+
+class RecheckRecord(_Record):
+    """A proof checked again after the run: one line of ``verify.jsonl``."""
+
+    schema_version: int = SCHEMA_VERSION
+    uid: str = Field(description="Of the attempt that found the proof.")
+    theorem_id: str
+    attempt: int
+    verdict: VerdictRecord
+    at: str = Field(description="ISO 8601, UTC.")
 
 
 def writable_text(text: str) -> str:
     """The text in a form that UTF-8 can hold: lone surrogates become ``\\udXXX``, in letters."""
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
+def _writable_value(value: Any) -> Any:
+    match value:
+        case str():
+            return value if isinstance(value, enum.Enum) else writable_text(value)
+        case tuple() | list():
+            return [_writable_value(item) for item in value]
+        case dict():
+            return {_writable_value(key): _writable_value(item) for key, item in value.items()}
+        case _:
+            return value
 
 
 def attempt_schema() -> Mapping[str, Any]:

@@ -244,11 +244,17 @@ class RunStore:
                 self._trajectories.finish_part()
 
     def close(self) -> None:
-        """Finish the trajectories, let the lock go. Calling it twice is fine."""
+        """Finish the trajectories, let the lock go. Calling it twice is fine.
+
+        Where the last Parquet part cannot be written, its journal stays, and the next :meth:`resume` makes
+        the part: nothing is lost, so nothing is raised.
+        """
         if self._results is None:
             return
         try:
             self.flush()
+        except RunStoreError as error:
+            self.log("flush_failed", error=str(error))
         finally:
             self._let_go()
 

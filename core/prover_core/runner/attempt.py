@@ -1,0 +1,274 @@
+"""One go at one theorem: open, search, check. What each phase costs is added up, also when it breaks."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from prover_core.contracts.environment import ProofEnvironment, ProofSession
+from prover_core.contracts.policy import PolicyRequest
+from prover_core.contracts.search import Search, SearchObserver, SearchResult, SearchStatus, StepEvent
+from prover_core.errors import MachineryError
+from prover_core.runner.control import AbandonedError, StopControl
+from prover_core.runner.policy_server import PolicyServer
+from prover_core.runner.settings import RunSettings
+from prover_core.runner.theorem_queue import Task
+from prover_core.store.records import AttemptStatus, utc_now
+from prover_core.store.run_store import RunStore
+from prover_core.store.trajectories import AttemptTrajectory
+from prover_core.types import Limits, Premise, Proof, ProofState, Suggestion, Theorem, Verdict, VerdictStatus
+
+__all__ = ["Attempt", "Bench", "Costs", "Ending", "Progress", "check_proof"]
+
+Progress = Callable[[str, int, int], None]
+"""Told the phase, the tries and the depth."""
+
+_STATUS_OF_VERDICT = {
+    VerdictStatus.PROVED: AttemptStatus.PROVED,
+    VerdictStatus.INCOMPLETE: AttemptStatus.REJECTED,
+    VerdictStatus.REJECTED: AttemptStatus.REJECTED,
+    VerdictStatus.CHEATED: AttemptStatus.REJECTED,
+    VerdictStatus.UNCHECKED: AttemptStatus.UNCHECKED,
+    VerdictStatus.MACHINERY_FAILED: AttemptStatus.UNCHECKED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all workers of a run share."""
+
+    environment: ProofEnvironment
+    wants_premises: bool
+    server: PolicyServer
+    search: Search
+    settings: RunSettings
+    store: RunStore
+    stop: StopControl
+
+
+@dataclass(slots=True)
+class Costs:
+    """What an attempt has cost so far, goes that broke included. Times in seconds."""
+
+    started_at: str = field(default_factory=utc_now)
+    started: float = field(default_factory=time.monotonic)
+    open: float = 0.0
+    env: float = 0.0
+    model: float = 0.0
+    verify: float = 0.0
+    tries: int = 0
+    model_calls: int = 0
+    replays: int = 0
+    replayed_tactics: int = 0
+    restarts: int = 0
+    interrupts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt ended."""
+
+    status: AttemptStatus
+    search: SearchResult | None = None
+    proof: Proof | None = None
+    verdict: Verdict | None = None
+    error: BaseException | None = None
+    detail: str = ""
+
+
+class Attempt:
+    """One go at a theorem, by one worker."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        task: Task,
+        costs: Costs,
+        trajectory: AttemptTrajectory | None,
+        progress: Progress,
+    ) -> None:
+        self._bench = bench
+        self._task = task
+        self._costs = costs
+        self._trajectory = trajectory
+        self._progress = progress
+        self._premise_seconds = 0.0
+
+    def carry_out(self) -> Ending:
+        """Open, search, check.
+
+        :raises AbandonedError: the run ends before the attempt does.
+        :raises UserError: the theorem cannot be opened, or a tool is missing.
+        :raises MachineryError: prover or policy broke; nothing is known about the theorem.
+        """
+        result = self._search()
+        match result.status:
+            case SearchStatus.STOPPED:
+                raise AbandonedError
+            case SearchStatus.OUT_OF_BUDGET:
+                return Ending(AttemptStatus.OUT_OF_BUDGET, result, detail=result.detail)
+            case SearchStatus.EXHAUSTED:
+                return _exhausted(result)
+            case SearchStatus.FOUND:
+                if result.proof is None:
+                    msg = "the search says that it found a proof and gives none"
+                    raise TypeError(msg)
+                return self._check(result, result.proof)
+
+    def _search(self) -> SearchResult:
+        bench, costs, theorem = self._bench, self._costs, self._task.theorem
+        self._progress("opening", 0, 0)
+        began = time.monotonic()
+        try:
+            session = bench.environment.open(theorem, bench.settings.limits)
+        finally:
+            costs.open += time.monotonic() - began
+        watch = _Watch(bench.stop, self._trajectory, self._progress)
+        self._progress("searching", 0, 0)
+        result: SearchResult | None = None
+        try:
+            with bench.server.busy():
+                result = bench.search.run(session, self._suggest_in(session), bench.settings.budget, watch)
+        finally:
+            self._count(session, result)
+            self._close(session)
+        return result
+
+    def _suggest_in(self, session: ProofSession) -> Callable[[Sequence[ProofState]], list[list[Suggestion]]]:
+        theorem, server = self._task.theorem, self._bench.server
+        wants_premises, limit = self._bench.wants_premises, self._bench.settings.premises
+
+        def suggest(states: Sequence[ProofState]) -> list[list[Suggestion]]:
+            requests = []
+            for state in states:
+                premises: Sequence[Premise] = ()
+                if wants_premises:
+                    began = time.monotonic()
+                    premises = session.premises(state, limit)
+                    self._premise_seconds += time.monotonic() - began
+                requests.append(PolicyRequest(theorem, state, session.script(state), tuple(premises)))
+            return server.ask(requests)
+
+        return suggest
+
+    def _count(self, session: ProofSession, result: SearchResult | None) -> None:
+        """Add up what the search has cost; the prover's own count where the search broke."""
+        costs, stats = self._costs, session.stats
+        costs.replays += stats.replays
+        costs.replayed_tactics += stats.replayed_tactics
+        costs.restarts += stats.restarts
+        costs.interrupts += stats.interrupts
+        if result is None:
+            costs.env += stats.seconds
+            costs.tries += stats.tries
+        else:  # the search cannot tell the policy's time from the prover's search for premises; we can
+            costs.env += result.seconds_env + self._premise_seconds
+            costs.model += max(0.0, result.seconds_model - self._premise_seconds)
+            costs.tries += result.tries
+            costs.model_calls += result.model_calls
+
+    def _close(self, session: ProofSession) -> None:
+        try:
+            session.close()
+        except Exception as error:  # noqa: BLE001 - what was found must not be lost to a broken goodbye
+            self._bench.store.log(
+                "session_close_failed",
+                theorem=self._task.theorem.id,
+                error=f"{type(error).__name__}: {error}",
+                traceback=traceback.format_exc(),
+            )
+
+    def _check(self, result: SearchResult, proof: Proof) -> Ending:
+        bench, theorem = self._bench, self._task.theorem
+        self._progress("verifying", result.tries, len(proof.tactics))
+        began = time.monotonic()
+        verdict, error = check_proof(
+            bench.environment,
+            theorem,
+            proof,
+            bench.settings.limits,
+            kernel_recheck=bench.settings.kernel_recheck,
+            go_on=lambda: not bench.stop.cut,
+        )
+        self._costs.verify += time.monotonic() - began
+        if error is not None:
+            bench.store.log(
+                "check_failed",
+                theorem=theorem.id,
+                error=f"{type(error).__name__}: {error}",
+                traceback="".join(traceback.format_exception(error)),
+            )
+        status = _STATUS_OF_VERDICT[verdict.status]
+        if status is AttemptStatus.UNCHECKED and bench.stop.cut:
+            raise AbandonedError  # the check was broken off by the end of the run, not by itself
+        detail = "" if verdict.proved else _reason(verdict)
+        return Ending(status, result, proof, verdict, error, detail)
+
+
+class _Watch(SearchObserver):
+    """Stands by a search: keeps its steps, shows its progress, and passes the end of the run on to it."""
+
+    def __init__(self, stop: StopControl, trajectory: AttemptTrajectory | None, progress: Progress) -> None:
+        self._stop = stop
+        self._trajectory = trajectory
+        self._progress = progress
+        self._tries = 0
+
+    def on_step(self, event: StepEvent) -> None:
+        self._tries += 1
+        if self._trajectory is not None:
+            self._trajectory.add(event)
+        self._progress("searching", self._tries, event.state.depth)
+
+    def should_stop(self) -> bool:
+        return self._stop.cut
+
+
+def check_proof(
+    environment: ProofEnvironment,
+    theorem: Theorem,
+    proof: Proof,
+    limits: Limits,
+    *,
+    kernel_recheck: bool = False,
+    go_on: Callable[[], bool] = lambda: True,
+) -> tuple[Verdict, Exception | None]:
+    """The independent check; made once more where its machinery fails. Never raises: a proof is at stake.
+
+    Returns the verdict, and what broke the check if anything did. ``go_on`` is asked before the second go.
+    """
+    verdict, error = _check_once(environment, theorem, proof, limits, kernel_recheck)
+    if verdict.status is VerdictStatus.MACHINERY_FAILED and go_on():
+        verdict, error = _check_once(environment, theorem, proof, limits, kernel_recheck)
+    return verdict, error
+
+
+def _check_once(
+    environment: ProofEnvironment, theorem: Theorem, proof: Proof, limits: Limits, kernel_recheck: bool
+) -> tuple[Verdict, Exception | None]:
+    began = time.monotonic()
+    try:
+        return environment.verify(theorem, proof, limits, kernel_recheck=kernel_recheck), None
+    except Exception as error:  # noqa: BLE001 - a bug in a checker must not lose the proof that it was given
+        broke = isinstance(error, MachineryError)
+        status = VerdictStatus.MACHINERY_FAILED if broke else VerdictStatus.UNCHECKED
+        log = f"{type(error).__name__}: {error}"
+        return Verdict(status, log=log, seconds=time.monotonic() - began), error
+
+
+def _exhausted(result: SearchResult) -> Ending:
+    """Nothing left to try is a failed proof, unless the prover broke under everything that was tried."""
+    if result.tries and result.machinery >= result.tries:
+        detail = f"the prover broke under each of the {result.tries} tactics tried"
+        return Ending(AttemptStatus.CRASHED, result, detail=detail)
+    return Ending(AttemptStatus.FAILED, result, detail=result.detail)
+
+
+def _reason(verdict: Verdict) -> str:
+    what = f"the check says {verdict.status.value}"
+    if verdict.forbidden:
+        what += f" ({', '.join(verdict.forbidden)})"
+    first = verdict.log.strip().partition("\n")[0]
+    return f"{what}: {first}" if first else what
