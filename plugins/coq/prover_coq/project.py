@@ -203,9 +203,9 @@ def compile_options(path: Path, options: Sequence[str] = ()) -> tuple[str, ...]:
 def scratch_options(path: Path | None, options: Sequence[str], scratch_dir: Path) -> list[str]:
     """Options under which ``scratch_dir/<Stem>.v`` elaborates as ``path`` does in its own library.
 
-    ``<Stem>`` is ``path``'s; pass ``-topfile scratch_dir/<Stem>.v`` to a toplevel. `X
-    hold nothing else: what is compiled there shadows the library's own files of the same name. ``path=None`` (a
-    theorem without a file): ``options`` as they are.
+    ``<Stem>`` is ``path``'s; pass ``-topfile scratch_dir/<Stem>.v`` to a toplevel. ``scratch_dir`` should
+    hold nothing else: what is compiled there shadows the library's own files of the same name.
+    ``path=None`` (a theorem without a file): ``options`` as they are.
 
     :raises DataError: the project file or ``options`` cannot be understood.
     """

@@ -1,0 +1,1 @@
+"""Where Coq theorems come from: files, the standard library, lists."""
