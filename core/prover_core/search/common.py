@@ -20,7 +20,18 @@ from prover_core.contracts.options import ComponentOptions
 from prover_core.contracts.search import SearchObserver, SearchResult, SearchStatus, StepEvent, Suggest
 from prover_core.errors import ContractError, PolicyFailedError
 from prover_core.search.budget import BudgetMeter, TokenCounter
-from prover_core.types import Advanced, Budget, Outcome, Proof, ProofState, Solved, Suggestion
+from prover_core.types import (
+    Advanced,
+    Budget,
+    Crashed,
+    Outcome,
+    OutOfMemory,
+    Proof,
+    ProofState,
+    Solved,
+    Suggestion,
+    TimedOut,
+)
 
 __all__ = ["Node", "SearchOptions", "SearchRun", "StateTable"]
 
@@ -134,6 +145,8 @@ class SearchRun:
         self._nodes = 1
         self._expansions = 0
         self._duplicates = 0
+        self._timed_out = 0
+        self._machinery = 0
         self._seconds_env = 0.0
         self._seconds_model = 0.0
 
@@ -215,6 +228,8 @@ class SearchRun:
             expansions=self._expansions,
             duplicates=self._duplicates,
             nodes=self._nodes,
+            timed_out=self._timed_out,
+            machinery=self._machinery,
             seconds=elapsed,
             seconds_env=self._seconds_env,
             seconds_model=self._seconds_model,
@@ -261,6 +276,8 @@ class SearchRun:
         """Account for one outcome and tell the observer; the child, if it is new and open."""
         child: Node | None = None
         duplicate = False
+        self._timed_out += isinstance(outcome, TimedOut)
+        self._machinery += isinstance(outcome, Crashed | OutOfMemory)
         if isinstance(outcome, Advanced | Solved):
             child = Node(
                 id=self._nodes,

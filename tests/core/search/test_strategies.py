@@ -184,7 +184,7 @@ def test_every_failure_is_a_dead_end_and_counted(name: str) -> None:
     assert (result.proof, result.path) == (None, ())
     assert result.tries == 6
     assert [event.child for event in recorder.events] == [None, None, None, None, 1, None]
-    assert result.nodes == 2
+    assert (result.nodes, result.timed_out, result.machinery) == (2, 1, 2)
 
 
 @every_search
@@ -252,7 +252,8 @@ def test_wall_time_limits_the_search_and_each_tactic(name: str) -> None:
 def test_a_row_of_hanging_tactics_cannot_overrun_the_wall_time(name: str) -> None:
     graph = {"0": {str(n): "REJECT" for n in range(100)}}
     session = GraphSession(graph, seconds_per_try=60.0)
-    search = type(SEARCHES[name])(type(SEARCHES[name]).Options(tactic_timeout_s=0.1))  # type: ignore[attr-defined]
+    kind = type(SEARCHES[name])
+    search = kind(kind.Options(tactic_timeout_s=0.1))  # type: ignore[attr-defined, call-arg]
     result = search.run(session, GraphPolicy(graph), Budget(seconds=0.55), SearchObserver())
     assert result.status is SearchStatus.OUT_OF_BUDGET
     assert result.seconds < 0.75
