@@ -29,7 +29,7 @@ from prover_core.store import AttemptStatus, Provenance, RunStore, RunSummary, c
 from prover_core.types import Limits, Theorem
 from prover_registry import near_names
 
-__all__ = ["Request", "limits", "resolve_request", "resume_run", "run_settings", "start_run"]
+__all__ = ["Request", "resolve_request", "resume_run", "run_limits", "run_settings", "start_run"]
 
 _MAY_CHANGE = frozenset({"workers", "grace"})
 """Settings that a resume may set anew: they change how a run is carried out, never what it finds."""
@@ -247,7 +247,7 @@ def run_settings(resolved: ResolvedRun, retry: frozenset[AttemptStatus] = frozen
     config = resolved.config
     return RunSettings(
         budget=parse_budget(config.budget),
-        limits=limits(resolved),
+        limits=run_limits(resolved),
         workers=config.workers,
         suggestions=config.suggestions,
         premises=config.premises,
@@ -261,7 +261,7 @@ def run_settings(resolved: ResolvedRun, retry: frozenset[AttemptStatus] = frozen
     )
 
 
-def limits(resolved: ResolvedRun) -> Limits:
+def run_limits(resolved: ResolvedRun) -> Limits:
     """What one prover process may use."""
     config = resolved.config
     return Limits(

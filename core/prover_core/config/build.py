@@ -52,10 +52,11 @@ def build_environment(run: ResolvedRun) -> Iterator[ProofEnvironment]:
         yield environment
 
 
-def build_source(run: ResolvedRun, environment: ProofEnvironment) -> DataSource:
-    """Make the data source, bound to the environment that will run its theorems."""
+def build_source(run: ResolvedRun, environment: ProofEnvironment | None) -> DataSource:
+    """Make the data source, bound to the environment that will run its theorems (``None``: to none)."""
     source = make_source(run.choices["data"], run.options["data"])
-    source.bind(environment)
+    if environment is not None:
+        source.bind(environment)
     return source
 
 

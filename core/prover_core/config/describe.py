@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import enum
 import types
 import typing
@@ -58,10 +59,10 @@ def type_name(annotation: Any) -> str:
         return " or ".join(repr(value) for value in arguments)
     if origin in (typing.Union, types.UnionType):
         return " or ".join("none" if a is type(None) else type_name(a) for a in arguments)
-    if origin in (list, tuple, set, frozenset):
+    if origin in (list, tuple, set, frozenset, collections.abc.Sequence):
         inner = " or ".join(dict.fromkeys(type_name(a) for a in arguments if a is not Ellipsis))
         return f"list of {inner}" if inner else "list"
-    if origin is dict:
+    if origin in (dict, collections.abc.Mapping):
         return f"mapping of {type_name(arguments[0])} to {type_name(arguments[1])}"
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         return " or ".join(repr(member.value) for member in annotation)
