@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prover_coq.guard import check_sentence, check_tactic, normalise_tactic
+from prover_coq.guard import check_tactic, examine_sentence, normalise_tactic
 from prover_coq.lexer import split_sentences
 
 TACTICS = [
@@ -228,7 +228,7 @@ NOTHING = [
 @pytest.mark.parametrize("tactic", TACTICS)
 def test_a_tactic_is_let_through(tactic: str) -> None:
     assert check_tactic(tactic) is None
-    assert check_sentence(normalise_tactic(tactic)) is None
+    assert examine_sentence(normalise_tactic(tactic)) is None
 
 
 @pytest.mark.parametrize("tactic", VERNACULAR + CHEATS + SMUGGLED + NOTHING)
@@ -267,39 +267,10 @@ def test_what_is_sent_has_no_comment_and_one_terminator() -> None:
     assert normalise_tactic("") == ""
 
 
-PIECES = st.sampled_from(
-    [
-        "auto",
-        "intros x",
-        ".",
-        ". ",
-        ".\n",
-        "...",
-        "..",
-        "(*",
-        "*)",
-        '"',
-        "Admitted",
-        "admit",
-        "Qed",
-        " ",
-        "\n",
-        "-",
-        "{",
-        "}",
-        "2:",
-        "all: ",
-        ";",
-        "(",
-        ")",
-        "x.y",
-        ".(",
-        "Axiom a : False",
-        "∀",
-        "lp:{{",
-        "}}",
-        "\x00",
-    ]
+PIECES = st.one_of(
+    st.sampled_from(["auto", "intros x", ".", ". ", ".\n", "...", "..", "(*", "*)", '"', " ", "\n", "x.y"]),
+    st.sampled_from(["Admitted", "admit", "Qed", "Axiom a : False", "-", "{", "}", "2:", "all: ", ";", "("]),
+    st.sampled_from([")", ".(", "∀", "lp:{{", "}}", "\x00"]),
 )
 
 

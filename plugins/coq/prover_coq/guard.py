@@ -10,12 +10,37 @@ caught by :mod:`prover_coq.verify`, which asks the prover itself what each sente
 
 from __future__ import annotations
 
+import enum
 import functools
 import re
+from dataclasses import dataclass
 
 from prover_coq.lexer import Token, TokenKind, split_sentences, strip_comments, tokens
 
-__all__ = ["check_sentence", "check_tactic", "normalise_tactic"]
+__all__ = ["Refusal", "RefusalKind", "check_tactic", "examine_sentence", "normalise_tactic"]
+
+
+class RefusalKind(enum.Enum):
+    """What is wrong with a refused sentence."""
+
+    COMMAND = enum.auto()
+    """A command, not a tactic."""
+    GIVES_UP = enum.auto()
+    """It gives a goal up (``admit``) or the whole proof (``Admitted``)."""
+    SEVERAL = enum.auto()
+    """More than one sentence."""
+    MALFORMED = enum.auto()
+    """No sentence at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a sentence is refused."""
+
+    kind: RefusalKind
+    reason: str
+    """One line, for a person or a model to read."""
+
 
 _BLANKS = " \t\r\n"
 
@@ -91,13 +116,14 @@ def check_tactic(tactic: str) -> str | None:
 
     Otherwise why it is refused, in words that may be shown to a person or a model.
     """
-    return check_sentence(normalise_tactic(tactic))
+    refusal = examine_sentence(normalise_tactic(tactic))
+    return None if refusal is None else refusal.reason
 
 
-def check_sentence(text: str) -> str | None:
-    """Like :func:`check_tactic`, for text that already has its terminator and no blanks around it."""
+def examine_sentence(text: str) -> Refusal | None:
+    """Like :func:`check_tactic`, for text that is normalised already, and with the kind of the refusal."""
     if not text:
-        return "it is empty"
+        return Refusal(RefusalKind.MALFORMED, "it is empty")
     if _PLAIN.fullmatch(text):
         return _check_plain(text)
     if _STRUCTURE.fullmatch(text):
@@ -105,87 +131,95 @@ def check_sentence(text: str) -> str | None:
     return _check_shape(text) or _check_words(text)
 
 
-def _check_plain(text: str) -> str | None:
+def _check_plain(text: str) -> Refusal | None:
     forbidden = _FORBIDDEN.search(text)
     if forbidden is not None:
         return _forbidden_word([forbidden.group()])
     head = _HEAD.match(text)
     if head is not None and head.group() in _LOWER_CASE_COMMANDS:
-        return f"`{head.group()}` is a command, not a tactic"
+        return _command(head.group())
     return None
 
 
-def _check_shape(text: str) -> str | None:
+def _check_shape(text: str) -> Refusal | None:
     """One sentence, complete, with nothing in it on which two lexers might differ."""
     control = _CONTROL.search(text)
     if control is not None:
-        return f"it holds a character that no tactic needs (code {ord(control.group()):#x})"
+        return _malformed(f"it holds a character that no tactic needs (code {ord(control.group()):#x})")
     if "(*" in text and any(token.kind is TokenKind.UNTERMINATED for token in tokens(text)):
-        return "a comment or string in it is not closed"
+        return _malformed("a comment or string in it is not closed")
     if "{{" in text and "lp:" in text:
-        return "it holds a quotation of another language"
+        return _malformed("it holds a quotation of another language")
     sentences = split_sentences(text)
     if not sentences:
-        return "it holds no tactic"
+        return _malformed("it holds no tactic")
     if len(sentences) > 1:
-        return f"it is more than one sentence: the first is `{_short(sentences[0].text)}`"
-    sentence = sentences[0]
-    if not sentence.complete:
-        return "a comment or string in it is not closed"
+        first = _short(sentences[0].text)
+        return Refusal(RefusalKind.SEVERAL, f"it is more than one sentence: the first is `{first}`")
+    if not sentences[0].complete:
+        return _malformed("a comment or string in it is not closed")
     return _check_inner_terminator(text)
 
 
-def _check_inner_terminator(text: str) -> str | None:
+def _check_inner_terminator(text: str) -> Refusal | None:
     """A second look, with rules of its own, at whether the sentence could end before its end."""
     bare = strip_comments(text)
     if bare.count('"') % 2:
-        return "a string in it is not closed"
+        return _malformed("a string in it is not closed")
     bare = _STRING.sub('""', bare).strip(_BLANKS)
     if "(*" in bare:
-        return "a comment in it is not closed"
+        return _malformed("a comment in it is not closed")
     if not bare.endswith("."):
-        return "it does not end where it seems to"
-    return "it is more than one sentence" if _INNER_TERMINATOR.search(bare) else None
+        return _malformed("it does not end where it seems to")
+    if _INNER_TERMINATOR.search(bare):
+        return Refusal(RefusalKind.SEVERAL, "it is more than one sentence")
+    return None
 
 
-def _check_words(text: str) -> str | None:
+def _check_words(text: str) -> Refusal | None:
     """What the sentence begins with, and the words that no tactic may hold."""
     selector = _SELECTOR.match(text)
     found = tokens(text[selector.end() :] if selector else text)
     if len(found) < 2:
-        return "it holds no tactic"
+        return _malformed("it holds no tactic")
     words = [part for token in found if token.kind is TokenKind.IDENT for part in token.text.split(".")]
     return _forbidden_word(words) or _check_first(found)
 
 
-def _forbidden_word(words: list[str]) -> str | None:
+def _forbidden_word(words: list[str]) -> Refusal | None:
     for word in words:
         if word in _GIVING_UP:
-            return f"`{word}` gives a goal up instead of proving it"
+            return Refusal(RefusalKind.GIVES_UP, f"`{word}` gives a goal up instead of proving it")
         if word in _OUTSIDE:
-            return f"`{word}` reaches out of the proof"
+            return Refusal(RefusalKind.COMMAND, f"`{word}` reaches out of the proof")
     return None
 
 
-def _check_first(found: list[Token]) -> str | None:
+def _check_first(found: list[Token]) -> Refusal | None:
     first = found[0]
-    if first.kind is TokenKind.SYMBOL:
-        return None if first.text in "([" else f"no tactic begins with `{first.text}`"
+    if first.kind is TokenKind.SYMBOL and first.text in "([":
+        return None
     if first.kind is not TokenKind.IDENT:
-        return f"no tactic begins with `{_short(first.text)}`"
+        kind = RefusalKind.COMMAND if first.text == "#" else RefusalKind.MALFORMED
+        return Refusal(kind, f"no tactic begins with `{_short(first.text)}`")
     *namespace, name = first.text.split(".")
-    if namespace:
-        if namespace[0] in _VERNACULAR_PREFIXES:
-            return f"`{first.text}` is a command, not a tactic"
-        return None  # no command of Coq has a qualified name
+    if namespace:  # no command of Coq itself has a qualified name
+        return _command(first.text) if namespace[0] in _VERNACULAR_PREFIXES else None
     if name in _LOWER_CASE_COMMANDS:
-        return f"`{name}` is a command, not a tactic"
+        return _command(name)
     if not name[0].isupper():
         return None
     if " ".join(token.text for token in found[:-1]) in _PROOF_COMMANDS:
         return None
-    hint = _HINTS.get(name)
-    return f"`{name}` is a command, not a tactic" + (f"; {hint}" if hint else "")
+    return _command(name, _HINTS.get(name, ""))
+
+
+def _command(name: str, hint: str = "") -> Refusal:
+    return Refusal(RefusalKind.COMMAND, f"`{name}` is a command, not a tactic" + (hint and f"; {hint}"))
+
+
+def _malformed(reason: str) -> Refusal:
+    return Refusal(RefusalKind.MALFORMED, reason)
 
 
 def _short(text: str, width: int = 60) -> str:
