@@ -40,7 +40,7 @@ class Command:
     program: bool = False
     """Makes obligations under ``name``."""
     abstract: bool = False
-    """Of a module: a functor or a module type."""
+    """Of a module: a functor, a module type, or sealed by a signature."""
     tactic: bool = False
     number: str = ""
     """Of ``Obligation 2 of x.``."""
@@ -209,8 +209,18 @@ def _module(rest: str) -> Command:
         return _PLAIN
     functor = position + 1 < len(words) and words[position + 1].text in ("(", "[")
     functor = functor or (position + 2 < len(words) and words[position + 1].text == "!")
-    name = words[position].text.removesuffix(".")
-    return Command(CommandKind.OPEN_SCOPE, "Module", name, abstract=is_type or functor)
+    abstract = is_type or functor or _is_sealed(words)
+    return Command(CommandKind.OPEN_SCOPE, "Module", words[position].text, abstract=abstract)
+
+
+def _is_sealed(words: list[Token]) -> bool:
+    """``Module M : T.`` hides what ``T`` does not name; ``<:`` does not."""
+    depth = 0
+    for token in words:
+        depth += (token.text in _OPENING) - (token.text in _CLOSING)
+        if depth == 0 and token.text == ":":
+            return True
+    return False
 
 
 def _section(rest: str) -> Command:

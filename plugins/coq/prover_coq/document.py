@@ -42,7 +42,8 @@ class TheoremDecl:
     proof_sentences: int = 0
     """Sentences of the proof, ``Proof.`` and the terminator not counted."""
     abstract: bool = False
-    """Stands in a functor or a module type, so that no global name refers to it once that is closed."""
+    """Stands in a functor, a module type or a module sealed by a signature (``Module M : T.``): once that
+    is closed, its name refers to nothing, or need not."""
 
     @property
     def closed(self) -> bool:

@@ -40,7 +40,7 @@ def theorems_of_file(path: Path, options: Sequence[str] = (), *, project: str = 
 
     ``options`` are added to those of the file's project. ``metadata`` has ``kind``, ``line``, ``area`` (the
     file's folder), ``terminator`` (``Qed``, ``Admitted``, ..., empty: unfinished), ``proof_sentences``, and
-    ``abstract`` (``yes``: stands in a functor or module type, so that no global name refers to it).
+    ``abstract`` (``yes``: stands in a functor, module type or sealed module, so it may have no global name).
 
     :raises DataError: the file is not Coq's, or cannot be read, or its project file cannot.
     """
@@ -167,10 +167,17 @@ def select_theorems(theorems: Sequence[Theorem], name: str, where: str) -> list[
 
 
 def _no_theorem(name: str, where: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=5)
     if not names:
         return f"{where} holds no theorem at all, so none called {name}."
-    if near:
-        return f"no theorem {name} in {where}. Near names: {', '.join(near)}."
-    few = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-    return f"no theorem {name} in {where}. It holds {len(names)}: {few}"
+    shorts = {full.rpartition(".")[2]: full for full in names}
+    near = difflib.get_close_matches(name, names, n=5)
+    near += [shorts[short] for short in difflib.get_close_matches(name.rpartition(".")[2], shorts, n=5)]
+    shown = list(dict.fromkeys(near))[:6]
+    if shown:
+        hint = f"Near names: {', '.join(shown)}."
+    else:
+        hint = f"It holds {len(names)}: {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
+    return (
+        f"no theorem {name} is declared in {where}. {hint}\n"
+        "What a module gets by `Include` or by applying a functor is declared in that functor's file."
+    )

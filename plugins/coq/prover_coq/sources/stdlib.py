@@ -33,8 +33,8 @@ class CoqStdlibOptions(SelectionOptions):
 class CoqStdlib(DataSource):
     """The standard library: ``argument`` lists areas, files and theorems; empty: all of it.
 
-    ``Bool,Arith,Lists`` are areas, ``Arith/PeanoNat`` is a file, ``Arith/PeanoNat.v:Nat.add_comm`` a
-    theorem, and each of them may be a glob (``Arith/P*``, ``Arith/PeanoNat:Nat.add_*``). Of Rocq 9 and later
+    ``Bool,Arith,Lists`` are areas, ``Arith/PeanoNat`` is a file, ``Arith/PeanoNat.v:Nat.div2_decr`` a
+    theorem, and each of them may be a glob (``Arith/P*``, ``Arith/PeanoNat:Nat.div2_*``). Of Rocq 9 and later
     both the library ``Stdlib`` and the core under it (as area ``Corelib``) are covered.
     """
 
