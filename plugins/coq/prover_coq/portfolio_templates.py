@@ -1,0 +1,388 @@
+"""The portfolio's templates: each turns a goal's context into tactics of one kind.
+
+A template is a named generator. Its name is the ``source`` of what it proposes, and the key of its prior in
+:mod:`prover_coq.portfolio_priors`; what it yields beside each tactic is a penalty for being a less likely
+instance of the same kind (the third variable in view, the tenth lemma).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
+
+from prover_coq.portfolio_context import Context, Fact, Lemma, Variable, names_of
+from prover_coq.portfolio_view import TypeKind
+
+__all__ = ["TEMPLATES", "Instances", "Template"]
+
+Instances: TypeAlias = Iterator[tuple[str, float]]
+"""Tactics, each with its penalty (0.0 or more, in units of natural log-probability)."""
+Template: TypeAlias = Callable[[Context], Instances]
+
+_MOST_VARIABLES: Final = 6
+_MOST_FACTS: Final = 8
+_STEP: Final = 0.25
+"""Penalty from one instance to the next."""
+
+
+# --- closing: they end the goal or fail (or change nothing) ----------------------------------------
+
+
+def _close(context: Context) -> Instances:
+    yield "auto", 0.0
+    yield "easy", 0.01
+    yield "congruence", 0.02
+
+
+def _close_hints(context: Context) -> Instances:
+    yield "auto with *", 0.0
+    yield "solve [eauto with *]", 0.05
+
+
+def _close_arithmetic(context: Context) -> Instances:
+    yield "lia", 0.0
+    yield "intuition lia", 0.1
+    yield "lra", 0.2
+    yield "nia", 0.3
+
+
+def _close_algebra(context: Context) -> Instances:
+    if context.view.head in ("=", "=="):
+        yield "intros; ring", 0.0
+        yield "intros; field", 0.1
+
+
+def _close_logic(context: Context) -> Instances:
+    yield "intuition congruence", 0.0
+    yield "solve [intuition eauto]", 0.1
+    yield "tauto", 0.15
+    yield "solve [timeout 1 firstorder]", 0.2
+    yield "solve [timeout 1 (firstorder congruence)]", 0.4
+
+
+def _close_using(context: Context) -> Instances:
+    names = [lemma.name for lemma in _applicable(context)[:8]]
+    if names:
+        yield f"solve [eauto using {', '.join(names[:4])}]", 0.0
+    if len(names) > 4:
+        yield f"solve [eauto 4 using {', '.join(names)}]", 0.2
+
+
+def _close_hammer(context: Context) -> Instances:
+    if context.hammer:
+        yield "sauto", 0.0
+        yield "hammer", 0.5
+
+
+# --- opening: structure of the conclusion ------------------------------------------------------------
+
+
+def _intros(context: Context) -> Instances:
+    if not context.introduced or context.view.head in ("~", "<>"):
+        yield "intros", 0.0
+    if context.view.head in ("~", "<>"):
+        yield "intro", 0.0
+
+
+def _split(context: Context) -> Instances:
+    if context.view.head in ("/\\", "<->", "∧", "↔"):
+        yield "split", 0.0
+        yield "split; intros", 0.2
+
+
+def _choose(context: Context) -> Instances:
+    if context.view.head in ("\\/", "∨", "sumbool", "sumor", "{", "or"):
+        yield "left", 0.0
+        yield "right", 0.0
+
+
+def _witness(context: Context) -> Instances:
+    if context.view.head not in ("exists", "{", "ex", "sig", "sigT"):
+        return
+    yield "eexists", 0.0
+    candidates = [v.name for v in context.data() if not v.bound]
+    for place, name in enumerate([*candidates, "0", "nil"][:_MOST_VARIABLES]):
+        yield f"exists {name}", _STEP * place
+
+
+def _constructor(context: Context) -> Instances:
+    if context.view.head not in ("=", "<->", "/\\", "\\/", "exists", "False", "~", "<>"):
+        yield "constructor", 0.0
+        yield "econstructor", 0.4
+        yield "constructor 2", 0.6
+
+
+def _simplify(context: Context) -> Instances:
+    yield "simpl", 0.0
+    yield "simpl in *", 0.3
+    yield "cbn", 1.0
+
+
+def _unfold(context: Context) -> Instances:
+    hypotheses = {name for h in context.goal.hypotheses for name in h.names}
+    names = [name for name in context.view.constants if name not in hypotheses]
+    for place, name in enumerate(names[:4]):
+        yield f"unfold {name}", _STEP * place
+        yield f"unfold {name} in *", _STEP * place + 0.5
+
+
+def _congruent(context: Context) -> Instances:
+    if context.view.head == "=":
+        yield "f_equal", 0.0
+        yield "symmetry", 1.5
+    if context.view.head in ("False", "<>", "~"):
+        yield "exfalso", 2.0
+    elif context.facts:
+        yield "exfalso", 0.0
+
+
+# --- variables ---------------------------------------------------------------------------------------
+
+
+def _inductive(context: Context) -> list[Variable]:
+    return [v for v in context.data() if not v.boolean][:_MOST_VARIABLES]
+
+
+def _induction(context: Context) -> Instances:
+    for place, variable in enumerate(_inductive(context)):
+        yield f"induction {variable.name}", _STEP * place
+
+
+def _induction_close(context: Context) -> Instances:
+    """Whole inductions in one step: what is left of them, if anything, is small."""
+    for place, variable in enumerate(_inductive(context)):
+        name, penalty = variable.name, _STEP * place
+        yield f"induction {name}; simpl; intros; auto with *", penalty
+        yield f"solve [induction {name}; simpl; intros; auto; congruence]", penalty + 0.1
+        yield f"induction {name}; simpl in *; intros; try congruence; intuition", penalty + 0.4
+        hypothesis = f"IH{name}"
+        yield (
+            f"induction {name}; simpl; intros; try rewrite {hypothesis}; auto with *",
+            penalty + 0.2,
+        )
+
+
+def _induction_general(context: Context) -> Instances:
+    """Induction on an introduced variable, with another one generalised."""
+    variables = [v for v in _inductive(context) if not v.bound]
+    place = 0
+    for variable in variables[:3]:
+        for other in variables[:4]:
+            if other is not variable and variable.name not in other.type.split():
+                yield (
+                    f"generalize dependent {other.name}; induction {variable.name}; simpl; intros; auto",
+                    _STEP * place,
+                )
+                place += 1
+
+
+def _destruct(context: Context) -> Instances:
+    for place, variable in enumerate(context.data()[:_MOST_VARIABLES]):
+        yield f"destruct {variable.name}", _STEP * place
+
+
+def _destruct_close(context: Context) -> Instances:
+    data = context.data()
+    booleans = [v for v in data if v.boolean]
+    if booleans:
+        names = ", ".join(v.name for v in booleans[:5])
+        yield f"destruct {names}; simpl; intros; auto; try discriminate; intuition congruence", 0.0
+        yield f"destruct {names}; simpl in *; auto", 0.2
+        yield "destr_bool", 0.1
+    for place, variable in enumerate(_inductive(context)[:3]):
+        yield f"destruct {variable.name}; simpl; intros; auto with *", 0.3 + _STEP * place
+    if len(data) > 1:
+        yield f"destruct {names_of(data[:2])}; simpl; intros; auto; try congruence", 0.5
+
+
+def _scrutinee(context: Context) -> Instances:
+    place = 0
+    for term in context.view.scrutinees[:3]:
+        yield f"destruct ({term}) eqn:?", _STEP * place
+        yield f"destruct ({term})", _STEP * place + 0.3
+        yield f"destruct ({term}) eqn:?; simpl in *; auto; try congruence", _STEP * place + 0.2
+        place += 1
+    for fact in context.facts[:_MOST_FACTS]:
+        for term in fact.view.scrutinees[:1]:
+            yield f"destruct ({term}) eqn:?", _STEP * place + 0.5
+            place += 1
+
+
+# --- facts -------------------------------------------------------------------------------------------
+
+
+def _facts(context: Context) -> tuple[Fact, ...]:
+    return context.facts[:_MOST_FACTS]
+
+
+def _rewrite_ih(context: Context) -> Instances:
+    for fact in _facts(context):
+        if fact.inductive:
+            yield f"rewrite {fact.name}", 0.0
+            yield f"now rewrite {fact.name}", 0.02
+            yield f"rewrite {fact.name}; auto with *", 0.1
+            yield f"rewrite <- {fact.name}", 0.3
+
+
+def _apply_ih(context: Context) -> Instances:
+    for fact in _facts(context):
+        if fact.inductive:
+            yield f"apply {fact.name}", 0.0
+            yield f"apply {fact.name}; auto with *", 0.1
+            yield f"eapply {fact.name}", 0.5
+
+
+def _rewrite_fact(context: Context) -> Instances:
+    for place, fact in enumerate(_facts(context)):
+        if fact.equation and not fact.inductive:
+            yield f"rewrite {fact.name}", _STEP * place
+            yield f"rewrite <- {fact.name}", _STEP * place + 0.4
+            yield f"rewrite {fact.name} in *", _STEP * place + 0.6
+
+
+def _apply_fact(context: Context) -> Instances:
+    for place, fact in enumerate(_facts(context)):
+        if not fact.inductive and (fact.view.prefix or fact.view.head in ("<->", "~", "<>")):
+            yield f"apply {fact.name}", _STEP * place
+            yield f"eapply {fact.name}", _STEP * place + 0.4
+
+
+def _case_fact(context: Context) -> Instances:
+    """Take apart what is conjunction, disjunction, existential or an inductive predicate."""
+    for place, fact in enumerate(_facts(context)):
+        if fact.view.head in ("/\\", "∧", "exists", "∃", "False", "<->") and fact.plain:
+            yield f"destruct {fact.name}", 0.0
+        elif fact.view.head in ("\\/", "∨") and fact.plain:
+            yield f"destruct {fact.name}", 0.3 + _STEP * place
+
+
+def _invert_fact(context: Context) -> Instances:
+    for place, fact in enumerate(_facts(context)):
+        if fact.plain and fact.view.head not in ("/\\", "\\/", "exists", "<->", "~", "<>"):
+            yield f"inversion {fact.name}; subst", _STEP * place
+            yield f"inversion {fact.name}; subst; clear {fact.name}", _STEP * place + 0.3
+            if fact.view.head == "=":
+                yield f"injection {fact.name} as", _STEP * place + 0.2
+
+
+def _induct_fact(context: Context) -> Instances:
+    for place, fact in enumerate(_facts(context)):
+        head = fact.view.head
+        if fact.plain and (head in ("<=", "le") or head[:1].isupper()):
+            yield f"induction {fact.name}", _STEP * place
+            yield f"induction {fact.name}; simpl; auto with *", _STEP * place + 0.2
+    if "p" in context.view.prefix:
+        yield "induction 1", 0.3
+        yield "induction 1; simpl; intros; auto with *", 0.3
+        yield "destruct 1", 0.6
+        yield "intros; inversion_clear 1", 5.0
+
+
+def _subst(context: Context) -> Instances:
+    if any(fact.view.head == "=" for fact in context.facts):
+        yield "subst", 0.0
+
+
+# --- lemmas ------------------------------------------------------------------------------------------
+
+
+def _applicable(context: Context) -> list[Lemma]:
+    return sorted((m for m in context.lemmas if m.applies > 0), key=lambda m: -m.applies)
+
+
+def _apply_lemma(context: Context) -> Instances:
+    if not context.introduced:
+        return
+    for place, lemma in enumerate(_applicable(context)[:24]):
+        penalty = (1 - lemma.applies) + 0.04 * place
+        yield f"apply {lemma.name}", penalty
+        yield f"apply {lemma.name}; auto with *", penalty + 0.1
+        if lemma.view.binders:
+            yield f"eapply {lemma.name}", penalty + 0.8
+
+
+def _rewrite_lemma(context: Context) -> Instances:
+    if not context.introduced:
+        return
+    ranked = sorted((m for m in context.lemmas if m.rewrites > 0.5), key=lambda m: -m.rewrites)
+    for place, lemma in enumerate(ranked[:24]):
+        penalty = 2 * (1 - lemma.rewrites) + 0.04 * place
+        yield f"rewrite {lemma.name}", penalty
+        yield f"now rewrite {lemma.name}", penalty
+
+
+def _rewrite_lemma_back(context: Context) -> Instances:
+    if not context.introduced:
+        return
+    ranked = sorted((m for m in context.lemmas if m.rewrites_back > 0.5), key=lambda m: -m.rewrites_back)
+    for place, lemma in enumerate(ranked[:16]):
+        penalty = 2 * (1 - lemma.rewrites_back) + 0.04 * place
+        yield f"rewrite <- {lemma.name}", penalty
+
+
+def _lemma_in_fact(context: Context) -> Instances:
+    """Forward steps: a lemma whose last premise has the fact's relation."""
+    place = 0
+    for fact in context.facts[:4]:
+        if fact.view.prefix:
+            continue
+        for lemma in context.lemmas:
+            wanted = lemma.view.premises[-1] if lemma.view.premises else ""
+            if place < 16 and wanted and fact.view.head and f" {fact.view.head} " in f" {wanted} ":
+                yield f"apply {lemma.name} in {fact.name}", 0.1 * place
+                place += 1
+            elif place < 16 and lemma.view.head == "=" and lemma.rewrites >= 1.0:
+                yield f"rewrite {lemma.name} in {fact.name}", 0.1 * place + 0.5
+                place += 1
+
+
+def _destruct_lemma(context: Context) -> Instances:
+    """Case analysis by a lemma that decides something about variables in view."""
+    place = 0
+    data = [v.name for v in context.variables if not v.bound and v.kind != TypeKind.SORT]
+    for lemma in context.lemmas:
+        if lemma.view.body.startswith("{") or lemma.view.head in ("\\/", "sumbool", "sumor"):
+            for one in data[:3]:
+                for two in data[:3]:
+                    if place < 9 and one != two:
+                        yield f"destruct ({lemma.name} {one} {two})", 0.1 * place
+                        place += 1
+
+
+TEMPLATES: Final[dict[str, Template]] = {
+    "close": _close,
+    "close-hints": _close_hints,
+    "close-arithmetic": _close_arithmetic,
+    "close-algebra": _close_algebra,
+    "close-logic": _close_logic,
+    "close-using": _close_using,
+    "close-hammer": _close_hammer,
+    "intros": _intros,
+    "split": _split,
+    "choose": _choose,
+    "witness": _witness,
+    "constructor": _constructor,
+    "simplify": _simplify,
+    "unfold": _unfold,
+    "congruent": _congruent,
+    "induction": _induction,
+    "induction-close": _induction_close,
+    "induction-general": _induction_general,
+    "destruct": _destruct,
+    "destruct-close": _destruct_close,
+    "scrutinee": _scrutinee,
+    "rewrite-ih": _rewrite_ih,
+    "apply-ih": _apply_ih,
+    "rewrite-fact": _rewrite_fact,
+    "apply-fact": _apply_fact,
+    "case-fact": _case_fact,
+    "invert-fact": _invert_fact,
+    "induct-fact": _induct_fact,
+    "subst": _subst,
+    "apply-lemma": _apply_lemma,
+    "rewrite-lemma": _rewrite_lemma,
+    "rewrite-lemma-back": _rewrite_lemma_back,
+    "lemma-in-fact": _lemma_in_fact,
+    "destruct-lemma": _destruct_lemma,
+}
+"""Source name -> template."""
