@@ -16,6 +16,7 @@ from prover_registry import near_names
 __all__ = ["Target", "environment_for", "find_theorem", "parse_target", "unfinished"]
 
 _SHOWN = 40
+_UNFINISHED = frozenset({"", "Abort", "Admitted", "sorry"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,12 @@ def find_theorem(target: Target, environment: ProofEnvironment) -> Theorem:
 
 
 def unfinished(theorem: Theorem) -> bool:
-    """The file leaves the theorem unproved (``Admitted``, ``sorry``); its environment says so."""
-    return theorem.metadata.get("unfinished") == "true"
+    """The file leaves the theorem unproved; its environment says so in ``metadata``.
+
+    Either as ``unfinished: true``, or by the word that ends the proof in the file (``terminator``).
+    """
+    facts = theorem.metadata
+    return facts.get("unfinished") == "true" or facts.get("terminator", "Qed") in _UNFINISHED
 
 
 def _named(target: Target, theorems: Sequence[Theorem]) -> Theorem:

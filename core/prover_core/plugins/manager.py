@@ -159,7 +159,11 @@ class PluginManager(Components):
     ) -> None:
         try:
             registry.add(name, target, owner=plugin.owner, help=help)
-        except (NameTakenError, ValueError) as error:
+        except NameTakenError as error:
+            self._problem(
+                plugin, f"{registry.kind} {name!r} is left out: {error.owner} has that name already"
+            )
+        except ValueError as error:
             self._problem(plugin, str(error))
 
     def _problem(self, plugin: LoadedPlugin, reason: str) -> None:

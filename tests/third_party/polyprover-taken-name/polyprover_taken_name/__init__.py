@@ -1,0 +1,1 @@
+"""Takes a name that is taken."""
