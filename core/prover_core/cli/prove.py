@@ -122,12 +122,12 @@ def _attempt(resolved: ResolvedRun, parts: Parts, theorem: Theorem, out: Path | 
                 observers=[display],
                 names=(resolved.config.env, resolved.config.model, resolved.config.search),
             )
-            with stop_on_signals(runner):
+            with stop_on_signals(runner) as signals:
                 runner.run()
         record = next(iter(store.records()), None)
     if record is None:
-        if runner.stopped:
-            raise KeyboardInterrupt
+        if signals.exit_code is not None:
+            raise typer.Exit(signals.exit_code)
         msg = f"the attempt at {theorem.name} left no record"
         raise MachineryError(msg)
     return record

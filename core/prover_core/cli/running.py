@@ -19,7 +19,6 @@ from prover_core.config.build import Parts, build, build_source
 from prover_core.config.resolve import ResolvedRun, resolve, resolve_saved
 from prover_core.config.run_config import ROLES
 from prover_core.contracts import ProofEnvironment
-from prover_core.contracts.events import Event, RunEnded, RunObserver
 from prover_core.display import make_display
 from prover_core.errors import ConfigError, DataError, UserError
 from prover_core.plugins.manager import PluginManager, installed_plugins
@@ -181,18 +180,6 @@ def show_config(resolved: ResolvedRun, as_json: bool) -> None:
     print_table(("SETTING", "VALUE", "FROM"), rows)
 
 
-class _End(RunObserver):
-    """Remembers how the run ended."""
-
-    def __init__(self) -> None:
-        self.stopped = False
-        self.reason = ""
-
-    def on_event(self, event: Event) -> None:
-        if isinstance(event, RunEnded):
-            self.stopped, self.reason = event.stopped, event.reason
-
-
 def _carry_out(
     resolved: ResolvedRun,
     parts: Parts,
@@ -202,7 +189,6 @@ def _carry_out(
     manager: PluginManager,
     retry: frozenset[AttemptStatus] = frozenset(),
 ) -> int:
-    end = _End()
     hooks = manager.observer()
     with make_display("json" if request.json else "auto") as display:
         runner = Runner(
@@ -212,20 +198,18 @@ def _carry_out(
             theorems=theorems,
             settings=run_settings(resolved, retry),
             store=store,
-            observers=[display, hooks, end],
+            observers=[display, hooks],
             names=(resolved.config.env, resolved.config.model, resolved.config.search),
         )
-        with stop_on_signals(runner):
+        with stop_on_signals(runner) as signals:
             summary = runner.run()
     for problem in hooks.problems:
         warn(f"warning: {problem}")
-    _report(summary, store.path, request.json, end)
-    if not end.stopped:
-        return exits.OK
-    return exits.TERMINATED if "SIGTERM" in end.reason else exits.INTERRUPTED
+    _report(summary, store.path, request.json, stopped=runner.stopped)
+    return exits.OK if signals.exit_code is None or not runner.stopped else signals.exit_code
 
 
-def _report(summary: RunSummary, path: Path, as_json: bool, end: _End) -> None:
+def _report(summary: RunSummary, path: Path, as_json: bool, *, stopped: bool) -> None:
     to = warn if as_json else say  # standard output belongs to the events
     to("")
     for line in summary_lines(summary):
@@ -233,7 +217,7 @@ def _report(summary: RunSummary, path: Path, as_json: bool, end: _End) -> None:
     shown = _shown(path)
     to(f"\nrun directory: {shown}")
     to("next:")
-    if end.stopped or summary.not_attempted:
+    if stopped or summary.not_attempted:
         to(f"  prover run --resume {shown}    # do the rest")
     elif summary.crashed or summary.unchecked:
         to(f"  prover run --resume {shown} --retry crashed,unchecked    # what broke, again")

@@ -28,8 +28,7 @@ def summary_lines(summary: RunSummary) -> Iterator[str]:
     for name, meaning in _STATUSES:
         count = getattr(summary, name)
         if count or name == "proved":
-            share = f" ({summary.rate:.1%})" if name == "proved" and summary.conclusive else ""
-            yield f"  {name:<14} {count:>6}{share:<9} {meaning}"
+            yield f"  {name:<14} {count:>6}  {meaning}"
     if summary.conclusive:
         yield (
             f"success rate {summary.rate:.1%} of {summary.conclusive} conclusive attempts "
@@ -59,4 +58,5 @@ def proof_lines(record: AttemptRecord) -> Iterator[str]:
     """One proof as it can be pasted, under the theorem's id."""
     again = f" (attempt {record.attempt})" if record.attempt > 1 else ""
     yield f"{record.theorem_id}{again}: {record.tries} tries, {record.seconds_total:.2f} s"
-    yield indent(record.proof_text or f"{record.statement}\n" + "\n".join(record.proof), 4)
+    text = record.proof_text or f"{record.statement}\n" + "\n".join(record.proof)
+    yield indent(text.rstrip("\n"), 4)
