@@ -14,6 +14,7 @@ from prover_coq.idetop import IDETOP_FLAGS, IdetopEngine
 from prover_coq.options import CoqOptions
 from prover_coq.pool import WorkerPool
 from prover_coq.project import scratch_options
+from prover_coq.serapi import SERTOP_FLAGS, SerapiEngine, sertop_arguments
 from prover_coq.session import CoqSession, SessionSettings
 from prover_coq.toolchain import CoqToolchain, Need, find_toolchain
 from prover_core.contracts import Portfolio, ProofEnvironment
@@ -152,8 +153,13 @@ class CoqEnvironment(ProofEnvironment):
         arguments = scratch_options(file, (*options, *self.options.extra_args), folder)
         if file is not None:
             arguments += ["-topfile", str(folder / file.name)]
+        make: type[Engine]
+        if self.options.backend == "idetop":
+            make, flags = IdetopEngine, [*IDETOP_FLAGS, *arguments]
+        else:
+            make, flags = SerapiEngine, [*SERTOP_FLAGS, *sertop_arguments(arguments)]
         settings = EngineSettings(
-            command=(str(program), *IDETOP_FLAGS, *arguments),
+            command=(str(program), *flags),
             name=f"{program.name.removesuffix('.opt')} {toolchain.version_text}",
             # A file may name others relative to its own place.
             cwd=file.parent if file is not None else folder,
@@ -161,7 +167,7 @@ class CoqEnvironment(ProofEnvironment):
             memory_mb=limits.memory_mb,
             sandbox=Sandbox(writable=(folder,)) if limits.sandbox else None,
         )
-        return IdetopEngine(settings)
+        return make(settings)
 
 
 def _theorem(path: Path, text: str, decl: TheoremDecl, options: tuple[str, ...]) -> Theorem:

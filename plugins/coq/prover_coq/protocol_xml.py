@@ -57,6 +57,7 @@ _QUERY = (
 
 _VALUE = b'<value val="'
 _GOOD = b'<value val="good"'
+_FAIL = b'<value val="fail"'
 _ADDED = re.compile(rb'<value val="good"><pair><state_id val="(\d+)"')
 _INIT = re.compile(rb'<value val="good"><state_id val="(\d+)"')
 _TAG = re.compile(r"<[^>]*>")
@@ -121,10 +122,12 @@ def is_good(answer: bytes) -> bool:
     :raises ProtocolError: this is no answer.
     """
     start = answer.find(_VALUE)
-    if start < 0:
+    if start >= 0 and answer.startswith(_GOOD, start):
+        return True
+    if start < 0 or not answer.startswith(_FAIL, start):
         message = f"coqidetop's answer has no <value>: {_shown(answer)}"
         raise ProtocolError(message)
-    return answer.startswith(_GOOD, start)
+    return False
 
 
 def added_id(answer: bytes) -> int | None:
