@@ -3,7 +3,8 @@
 Coq ends a sentence at a dot (or three dots) that a blank or the end of the text follows; a run of exactly
 two dots belongs to a term. Bullets and braces are sentences of their own, and only where a sentence may
 start: Coq's lexer too has a flag "between commands" for them. Strings and nested comments hide everything,
-strings inside comments included. None of this needs the grammar, so it holds under any ``Notation``.
+strings inside comments included. None of this needs the grammar, so it holds under any ``Notation`` (but
+for one that has a dot between blanks among its symbols).
 
 Everything here is pure, takes linear time and never raises, whatever the text. Offsets are characters.
 """
@@ -80,13 +81,15 @@ _SKIP_BLANKS = re.compile(r"[ \t\r\n]*+")
 
 # Everything that cannot end a sentence, in one go. A doubled quote inside a string reads as the end of one
 # string and the start of the next, which comes to the same thing. The match stops in front of a comment, a
-# terminator, an unclosed string, or `{{` (which may open a raw quotation).
+# terminator, an unclosed string, or `{{` (which may open a raw quotation). To Coq `.(` is one token, even
+# in front of a star: `I.(* x *)` holds no comment.
 _INSIDE = re.compile(
     r"""(?:
         [^".({]++
       | "[^"]*+"
       | \((?!\*)
       | \{(?!\{)
+      | \.\(
       | \.\.(?!\.)
       | \.++(?=[^. \t\r\n])
     )*+""",
@@ -242,7 +245,7 @@ def strip_comments(text: str) -> str:
     return "".join(parts)
 
 
-_BEFORE_COMMENT = re.compile(r'(?:[^"(]++|"[^"]*+"|\((?!\*))*+')
+_BEFORE_COMMENT = re.compile(r'(?:[^"(.]++|"[^"]*+"|\.\(|\.++|\((?!\*))*+')
 
 _TOKEN = re.compile(
     r"""[ \t\r\n]++
@@ -252,7 +255,7 @@ _TOKEN = re.compile(
                   |[0-9][0-9_]*+(?:\.[0-9][0-9_]*+)?(?:[eE][+-]?[0-9]++)?)
       | (?P<string>"[^"]*+(?:""[^"]*+)*+"(?!"))
       | (?P<open>")
-      | (?P<symbol>\.\.\.|\.\.|\.\(|:=|::|:>|<:|=>|==|->|<->|<-|<=|>=|<>|\|\||\|-
+      | (?P<symbol>\.\.++|\.\(|:=|::|:>|<:|=>|==|->|<->|<-|<=|>=|<>|\|\||\|-
                   |\{\||\|\}|/\\|\\/|//|/=|@\{|.)
     """,
     re.VERBOSE | re.DOTALL,
