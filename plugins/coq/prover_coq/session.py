@@ -11,7 +11,7 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 
-from prover_coq.engine import EngineLostError, ReplayError, Reply, ReplyKind
+from prover_coq.engine import Engine, EngineLostError, ReplayError, Reply, ReplyKind
 from prover_coq.guard import check_tactic, normalise_tactic
 from prover_coq.worker import Worker
 from prover_core.contracts import ProofSession
@@ -108,6 +108,11 @@ class CoqSession(ProofSession):
         release, self._release = self._release, None
         if release is not None:
             release(self._worker)
+
+    @property
+    def engine(self) -> Engine:
+        """The live process; for measurements and tests."""
+        return self._engine
 
     # --- trying ----------------------------------------------------------------------------------
 
