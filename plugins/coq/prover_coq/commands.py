@@ -122,8 +122,6 @@ def _definition(word: str, rest: str, *, program: bool) -> Command:
     if word == "Instance":  # `#[refine] Instance x : C := {}.`
         head = "" if _name(rest) else _class_of(rest)
         return _statement(word, rest, certain=False, head=head)
-    if word == "Definition" or word == "Example":
-        return _statement(word, rest, certain=False)
     return _PLAIN
 
 
