@@ -292,11 +292,6 @@ def _equations(rest: str) -> Command:
     return Command(CommandKind.STATEMENT, "Equations", name, certain=asked, program=True)
 
 
-def _fail(rest: str) -> Command:
-    del rest
-    return _PLAIN
-
-
 _SPECIAL = {
     "Proof": _proof,
     "Module": _module,
