@@ -44,7 +44,11 @@ class CompileRun:
 
     @property
     def log(self) -> str:
-        return self.stderr.strip()
+        """What it said on standard error, without the scratch folder's path.
+
+        Lines are counted in the file that was compiled: as in the theorem's own file up to the theorem.
+        """
+        return re.sub(r'"[^"\n]*/polyprover-check-[^"/\n]*/[a-z]+/', '"', self.stderr).strip()
 
 
 class Scratch:

@@ -156,7 +156,7 @@ class CoqVerifier:
                 return VerdictStatus.CHEATED, run.log
             if kernel_recheck and _recheck(scratch, found) is False:
                 return VerdictStatus.REJECTED, "coqchk refuses what coqc accepted"
-            return VerdictStatus.PROVED, run.log
+            return VerdictStatus.PROVED, ""
 
     def _compile(
         self, source: Source, lines: Sequence[str], scratch: Scratch
@@ -218,17 +218,18 @@ class CoqVerifier:
         if not other:
             return
         in_sight = _names_before(source, other, scratch)
+        context: list[str] = []
         for name in other:
             full = in_sight.get(name)
+            found.axioms.append(full or name)
             if full is None or full in after:
-                found.axioms.append(name)
                 found.forbid(f"it rests on the axiom {name}, which was not there before it")
             elif full.split(".", 1)[0] in LIBRARY_ROOTS and not full.startswith(f"{scratch.logical}."):
-                found.axioms.append(full)
                 found.forbid(f"it rests on the axiom {full}, which is not among those allowed")
             else:
-                found.axioms.append(full)
-                found.notes.append(f"rests on {full}, which its own context assumes")
+                context.append(full)
+        if context:
+            found.notes.append(f"of its axioms, its own context assumes: {', '.join(context)}")
 
 
 class _Answers:
@@ -293,15 +294,43 @@ def _judge_error(
 
 
 def _names_before(source: Source, names: Sequence[str], scratch: Scratch) -> dict[str, str]:
-    """Full names of those that mean something where the statement stands, with no proof in the file."""
-    data, questions, marker = build_lookup(source, names, scratch.questions)
+    """Full names of those that mean something where the statement stands, with no proof in the file.
+
+    :raises MachineryError: it cannot be told.
+    """
+    found, unknown = _look_up(source, {name: name for name in names}, scratch)
+    if unknown:
+        # A keyword by itself, but not behind a dot; its like stand in the same modules.
+        spaces = {full.rpartition(".")[0] for full in found.values()} - {""}
+        tries = {f"{space}.{name}": name for name in unknown for space in sorted(spaces)}
+        more, _ = _look_up(source, tries, scratch)
+        found.update(more)
+        unknown = [name for name in unknown if name not in found]
+    if unknown:
+        message = f"Coq cannot look up {', '.join(unknown)}: notations have made keywords of them"
+        raise MachineryError(message)
+    return found
+
+
+def _look_up(source: Source, asked: dict[str, str], scratch: Scratch) -> tuple[dict[str, str], list[str]]:
+    """Short name -> full name, and the short names that Coq could not even read.
+
+    ``asked``: what to ask for -> the short name that the answer must have. Of several things of a name,
+    the name refers to the one that has no other short name.
+    """
+    data, questions, marker = build_lookup(source, list(asked), scratch.questions)
     run = scratch.look_up(data, questions)  # fails at its end if anything is open there; the answers count
     found: dict[str, str] = {}
-    for number, name in enumerate(names):
-        located = found_names(answer(run.stdout, f"{marker}_{number}") or "")
-        # Of several, the one that the name itself refers to is the one that has no shorter name than it.
-        found.update((name, full) for full, short in located.items() if short in (name, full))
-    return found
+    unreadable: list[str] = []
+    for number, (question, name) in enumerate(asked.items()):
+        text = answer(run.stdout, f"{marker}_{number}")
+        if text is None:
+            unreadable.append(name)
+            continue
+        for full, short in found_names(text).items():
+            if short == name or (question == name and short == full):
+                found[name] = full
+    return found, unreadable
 
 
 def _look_at_compiled(source: Source, scratch: Scratch, found: _Findings, subject: str) -> None:
