@@ -64,7 +64,6 @@ def test_without_a_name_the_only_theorem_is_meant(prover: Any, here: Path) -> No
     [
         ("facts.fake:and_swp", "has no theorem 'and_swp'. Did you mean 'and_swap'?"),
         ("nowhere.fake:x", "nowhere.fake does not exist"),
-        (".", ". is a folder"),
         (
             "readme.md:x",
             "no installed prover reads readme.md; files that can be read: *.v (coq), *.fake (fake)",
@@ -77,14 +76,17 @@ def test_without_a_name_the_only_theorem_is_meant(prover: Any, here: Path) -> No
 def test_a_wrong_target_gets_a_message_that_helps(
     prover: Any, fake_file: Path, target: str, message: str, command: list[str]
 ) -> None:
-    if target == "." and command[0] == "verify":
-        pytest.skip("a folder is a run there")
     Path("readme.md").write_text("")
     Path("proof.txt").write_text(PROOF)
     Path("empty.fake").write_text("")
     Path("broken.fake").write_text("theorem x : /\\ .\n")
     answer = prover(command[0], target, *command[1:])
     assert answer.code == exits.USAGE and message in answer.err and "Traceback" not in answer.err
+
+
+def test_a_folder_is_no_file(prover: Any, here: Path) -> None:
+    answer = prover("prove", ".")
+    assert answer.code == exits.USAGE and ". is a folder; give a source file" in answer.err
 
 
 def test_the_run_directory_is_kept_if_asked_for(prover: Any, fake_file: Path) -> None:
