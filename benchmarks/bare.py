@@ -74,7 +74,7 @@ class BareClient:
             answers += 1
             if goals:
                 parts.append(self._goals(new))
-                answers += 1 if self.xml else 2
+                answers += 1 if self.xml else 3
             self.tip = new
         if not goals:
             parts.append(xml.STATUS_CALL if self.xml else sexp.exec_command(self.tip))
@@ -90,7 +90,7 @@ class BareClient:
             parts.append(self._add(sentence, self.tip, new))
             parts.append(self._goals(new))
             parts.append(xml.edit_at_call(self.tip) if self.xml else sexp.cancel_command((new,)))
-        answers = self.pump(b"".join(parts), len(sentences) * (3 if self.xml else 4))
+        answers = self.pump(b"".join(parts), len(sentences) * (3 if self.xml else 5))
         if self.xml:
             self._next += sum(xml.added_id(answer) is not None for answer in answers[::3])
 
@@ -111,7 +111,7 @@ class BareClient:
 
     def goals(self) -> tuple[bytes, int]:
         """The calls that execute the tip and ask for its goals, and how many answers they get."""
-        return self._goals(self.tip), 1 if self.xml else 2
+        return self._goals(self.tip), 1 if self.xml else 3
 
     def _number(self) -> int:
         self._next += 1
@@ -121,7 +121,9 @@ class BareClient:
         return xml.add_call(sentence, tip) if self.xml else sexp.add_command(sentence, tip, new)
 
     def _goals(self, state: int) -> bytes:
-        return xml.GOAL_CALL if self.xml else sexp.existentials_query(state) + sexp.goals_query(state)
+        if self.xml:
+            return xml.GOAL_CALL
+        return sexp.exec_command(state) + sexp.goals_query(state) + sexp.existentials_query(state)
 
     def close(self) -> None:
         self._process.kill()

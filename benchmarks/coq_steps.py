@@ -343,7 +343,8 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     chosen = arguments()
-    head = Row("", "harness", "bare", None, "target", None).show().replace("   target", "ratio   target", 0)
+    _check(chosen.parts.split(","))
+    head = f"{'':<50} {'harness':>14} {'bare':>14} {'ratio':>7} {'target':>9}"
     missed = 0
     with tempfile.TemporaryDirectory() as scratch:
         for backend in chosen.backends.split(","):

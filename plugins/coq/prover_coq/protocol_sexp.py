@@ -6,8 +6,8 @@ last ``(Answer N Completed)``. The stream is split at the end of that last messa
 into a string, the bytes can be searched for whole constructs without reading the rest.
 
 ``sertop`` tells only the goals in focus as text, without the shelved, given-up and unfocused ones; those
-come from ``Show Existentials``, whose answer also says whether the sentence worked at all. So a sentence is
-run by two queries, :func:`existentials_query` and :func:`goals_query`, and their answers are read together.
+come from ``Show Existentials``. So the answers to :func:`goals_query` and :func:`existentials_query` are
+read together.
 """
 
 from __future__ import annotations
@@ -183,12 +183,15 @@ def cancel_command(states: Sequence[int]) -> bytes:
 
 
 def existentials_query(state: int) -> bytes:
-    """Execute everything up to a state, and tell every open existential variable with its standing."""
+    """Tell every open existential variable with its standing."""
     return b'(Query((sid %d))(Vernac"Show Existentials."))\n' % state
 
 
 def goals_query(state: int) -> bytes:
-    """The goals in focus, as text. It does not execute anything."""
+    """The goals in focus, as text; only right after :func:`exec_command` of the same state.
+
+    It executes nothing by itself, and prints in the state that was executed last.
+    """
     return b"(Query((sid %d)(pp((pp_format PpStr))))Goals)\n" % state
 
 
