@@ -77,6 +77,8 @@ class EnvironmentIngredients(Contract):
     """Needs more memory than ``limits`` allow; needed with ``Capability.MEMORY_LIMIT``."""
     axiomatic: ClassVar[tuple[str, Sequence[str], frozenset[str]] | None] = None
     """A statement, a proof that rests on allowed axioms, and those; needed with ``Capability.AXIOMS``."""
+    axiomatic_preamble: ClassVar[str] = ""
+    """Text that must come before ``axiomatic``."""
     terminator: ClassVar[str] = "."
     """What may be left out at the end of a tactic; empty: nothing may."""
     limits: ClassVar[Limits] = Limits(memory_mb=3072, open_timeout_s=60, verify_timeout_s=120)
@@ -153,7 +155,8 @@ class EnvironmentIngredients(Contract):
     def verdict(
         self, environment: ProofEnvironment, statement: str, proof: str | Sequence[str], **options: Any
     ) -> Verdict:
-        theorem = environment.theorem(statement, name="kit_example")
+        preamble = options.pop("preamble", "")
+        theorem = environment.theorem(statement, name="kit_example", preamble=preamble)
         return environment.verify(theorem, as_proof(proof), self.limits, **options)
 
     def need(self, value: _T | None, name: str, because: Capability | None, declared: bool) -> _T:

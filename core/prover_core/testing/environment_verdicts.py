@@ -138,7 +138,7 @@ class VerdictTests(EnvironmentIngredients):
                 self.not_applicable("AXIOMS is not declared")
             example = self.need(self.axiomatic, "axiomatic", Capability.AXIOMS, declared)
             statement, tactics, axioms = example
-            verdict = self.verdict(environment, statement, tactics)
+            verdict = self.verdict(environment, statement, tactics, preamble=self.axiomatic_preamble)
             assert verdict.proved, verdict
             assert {axiom.rpartition(".")[2] for axiom in verdict.axioms} == axioms
             assert self.verdict(environment, *self.provable).axioms == ()
