@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
-    if words[:1] in ([], ["--help"], ["-h"], ["help"]) and len(words) < 2:
+    if not words or words[0] in ("--help", "-h") or words == ["help"]:
         manager = installed_plugins()
         _warn_of_problems(manager)
         _say(_help(manager))

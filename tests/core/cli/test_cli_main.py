@@ -73,6 +73,12 @@ def test_nothing_heavy_is_imported_where_nothing_is_run(words: list[str], heavy:
     assert "HEAVY []" in done.stdout
 
 
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"], ["--help", "run"]])
+def test_ways_to_ask_for_help(prover: Any, words: list[str]) -> None:
+    answer = prover(*words)
+    assert answer.code == 0 and answer.out.startswith(HELP)
+
+
 def test_no_words_show_the_help_and_are_a_mistake(prover: Any) -> None:
     answer = prover()
     assert answer.code == exits.USAGE and answer.out.startswith("Usage: prover COMMAND")
