@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from prover_core.testing import EnvironmentContract
+from prover_core.testing.environment_base import EnvironmentIngredients
 from prover_core.types import Goal, Hypothesis, Limits
 
 
-class FakeExamples(EnvironmentContract):
+class FakeExamples(EnvironmentIngredients):
     """The examples of the kit, in the language of the ``fake`` prover."""
 
     provable = (

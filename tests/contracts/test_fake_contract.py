@@ -13,9 +13,10 @@ from contracts.examples import FakeExamples
 from prover_core.builtin.fake import FakeEnvironment, FakeOptions
 from prover_core.builtin.replay import RecordingEnvironment, ReplayEnvironment, ReplayOptions
 from prover_core.contracts import ProofEnvironment
+from prover_core.testing import EnvironmentContract
 
 
-class TestFake(FakeExamples):
+class TestFake(FakeExamples, EnvironmentContract):
     def make_environment(self) -> ProofEnvironment:
         return FakeEnvironment()
 
@@ -23,7 +24,7 @@ class TestFake(FakeExamples):
         return FakeEnvironment(FakeOptions(installed=False))
 
 
-class TestRecording(FakeExamples):
+class TestRecording(FakeExamples, EnvironmentContract):
     """Wrapped in a recorder, an environment still is one."""
 
     place: ClassVar[Path]
@@ -36,7 +37,7 @@ class TestRecording(FakeExamples):
         return RecordingEnvironment(FakeEnvironment(), self.place / "recording.jsonl")
 
 
-class TestReplay(FakeExamples):
+class TestReplay(FakeExamples, EnvironmentContract):
     """Each test of the kit runs twice: on the prover, recorded, and on the recording, with no prover."""
 
     place: ClassVar[Path]
