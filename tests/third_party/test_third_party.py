@@ -159,6 +159,29 @@ def test_broken_packages_are_reported_and_skipped(run: Run, toy_and_broken: Path
     assert "prover_coq.environment:CoqEnvironment" in shown
 
 
+def test_a_stranger_runs_the_contract_kit(toy: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    ]
+    done = subprocess.run(
+        command,
+        cwd=HERE / "polyprover-toy",
+        env={**os.environ, "PYTHONPATH": str(toy), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed is not None and int(passed[1]) > 40, done.stdout
+
+
 def test_an_observer_that_raises_does_not_end_the_run(run: Run, toy: Path, tmp_path: Path) -> None:
     words = ["--env", "toy", "--model", "toy", "--data", "toy", "--out", "r"]
     done = run(toy, "run", *words, TOY_EVENTS=str(tmp_path / "e"), TOY_OBSERVER_RAISES="1")
