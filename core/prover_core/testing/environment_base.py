@@ -85,6 +85,8 @@ class EnvironmentIngredients(Contract):
     step_timeout_s: ClassVar[float] = 10.0
     slack_s: ClassVar[float] = 1.5
     """How much longer than promised things may take on a busy machine."""
+    gone_within_s: ClassVar[float] = 5.0
+    """How long killed processes may take to disappear."""
     has_processes: ClassVar[bool] = True
     """False: the prover runs inside this process, and there is nothing to kill."""
 
@@ -200,9 +202,9 @@ class EnvironmentIngredients(Contract):
         psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=0.2)
         return len(pids)
 
-    def wait_until_gone(self, within_s: float = 5.0) -> list[int]:
-        """Processes of the prover that are still there after ``within_s`` seconds."""
-        deadline = time.monotonic() + within_s
+    def wait_until_gone(self) -> list[int]:
+        """Processes of the prover that are still there after ``gone_within_s`` seconds."""
+        deadline = time.monotonic() + self.gone_within_s
         while (left := self.own_pids()) and time.monotonic() < deadline:
             time.sleep(0.02)
         return left

@@ -17,7 +17,8 @@ from prover_core.types import Budget, Limits, Proof, ProofState, Rejected, Sugge
 __all__ = ["SearchContract"]
 
 _EASY = "a /\\ b -> b /\\ a"
-_HARD = "(((p -> q) -> p) -> p) /\\ (r \\/ ~r)"
+_HARD = "a \\/ b -> c \\/ d -> e \\/ f -> g \\/ i -> j \\/ k -> z"
+"""Not provable, and with hundreds of states to try it in."""
 
 
 class _Watcher(SearchObserver):
