@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from prover_core.plugins import CommandSpec, hookimpl
 
@@ -36,6 +37,12 @@ def prover_register_searches() -> Mapping[str, str]:
         "best-first": "prover_core.search.best_first:BestFirstSearch",
         "depth-first": "prover_core.search.depth_first:DepthFirstSearch",
     }
+
+
+@hookimpl
+def prover_register_presets() -> Iterable[Path]:
+    """Presets that need no prover."""
+    return [Path(__file__).parent / "presets"]
 
 
 @hookimpl

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from prover_core.cli import exits
 from prover_core.cli import main as main_module
@@ -192,6 +194,18 @@ def test_doctor_names_the_command_that_gets_an_extra(real_prover: Any) -> None:
         if line.startswith("missing") and " extra " in line:
             extra = line.split()[2]
             assert f"to get it: pip install 'polyprover[{extra}]'" in out
+
+
+@given(
+    rows=st.lists(st.tuples(st.text("ab ", max_size=9), st.text("xyz \n", max_size=60)), max_size=5),
+    width=st.integers(32, 120),
+)
+def test_tables_fit_and_lose_no_word(rows: list[tuple[str, str]], width: int) -> None:
+    lines = table_lines(("NAME", "TEXT"), rows, width)
+    assert all(len(line) <= width and line == line.rstrip() for line in lines)
+    letters = "".join(text for _, text in rows)
+    for letter in "xyz":
+        assert "".join(lines[1:]).count(letter) == letters.count(letter)
 
 
 def test_tables_wrap_their_last_column() -> None:

@@ -19,6 +19,7 @@ def test_a_proof_is_printed_to_be_pasted(real_prover: Any, fake_file: Path) -> N
     assert answer.out.startswith("theorem and_swap : a /\\ b -> b /\\ a.\n  intros.\n")
     assert answer.out.rstrip().endswith("qed.")
     assert "proved and_swap" in answer.err and "checked by fake kernel 1" in answer.err
+    assert "/tmp" not in answer.err, "the run directory is of no interest"
     Path("pasted.txt").write_text(answer.out)
     assert real_prover("verify", f"{fake_file}:and_swap", "--proof", "pasted.txt").code == 0
 

@@ -144,12 +144,22 @@ def test_a_run_directory_that_is_in_use_is_not_overwritten(prover: Any) -> None:
     assert answer.code == exits.USAGE and "r" in answer.err and len(results(Path("r"))) == 1
 
 
+def test_a_preset_of_a_whole_run(prover: Any) -> None:
+    answer = prover("run", "--preset", "fake-demo", "--only", "and_*", "--out", "r")
+    assert answer.code == 0 and len(results(Path("r"))) == 7
+    saved = yaml.safe_load(Path("r/config.yaml").read_text())
+    assert saved["origins"]["env"] == "preset fake-demo" and saved["budget"] == "2000t"
+
+
 def test_resume_takes_the_runs_own_settings(prover: Any) -> None:
     assert prover(*FAKE, "--limit", "3", "--out", "r").code == 0
     answer = prover("run", "--resume", "r", "--limit", "9", "--set", "env.open_ms=1")
     assert answer.code == exits.USAGE and "leave out --limit, --set" in answer.err
     assert "did you mean crashed?" in prover("run", "--resume", "r", "--retry", "crash").err
     assert prover("run", "--resume", "nowhere").code == exits.USAGE
+    shown = json.loads(prover("run", "--resume", "r", "--workers", "2", "--show-config", "--json").out)
+    assert shown["workers"] == {"value": 2, "origin": "flag --workers"}
+    assert shown["limit"] == {"value": 3, "origin": "flag --limit"}
     answer = prover("run", "--resume", "r", "--workers", "2")
     assert answer.code == 0 and "3 theorems" in answer.out and len(results(Path("r"))) == 3
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from prover_core.config import layers
 from prover_core.config.layers import Given
@@ -15,6 +18,15 @@ from prover_core.config.resolve import ResolvedRun, resolve, resolve_saved
 from prover_core.config.run_config import RunConfig
 from prover_core.errors import ConfigError
 from prover_core.plugins.manager import PluginManager
+
+_KEYS = st.sampled_from(["options", "env", "workers", "search", "only", "preset", "origins", "max_depth", ""])
+
+
+def _nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(inner, max_size=3) | st.dictionaries(
+        _KEYS | st.integers() | st.text(max_size=3), inner, max_size=4
+    )
+
 
 BASE = {"env": "fake", "model": "scripted", "data": "fake"}
 
@@ -24,8 +36,8 @@ def manager() -> PluginManager:
     return PluginManager.load(environ={})
 
 
-def flags(**given: Any) -> layers.Layer:
-    return layers.from_flags({**BASE, **given})
+def flags(**values: Any) -> layers.Layer:
+    return layers.from_flags({**BASE, **values})
 
 
 def sets(*items: str) -> layers.Layer:
@@ -57,9 +69,9 @@ def test_defaults_fill_what_nobody_gave(manager: PluginManager) -> None:
 SOURCES = ["default", "preset", "file", "variable", "flag"]
 
 
-@pytest.mark.parametrize("given", [g for n in range(1, 5) for g in itertools.combinations(SOURCES[1:], n)])
+@pytest.mark.parametrize("chosen", [g for n in range(1, 5) for g in itertools.combinations(SOURCES[1:], n)])
 @pytest.mark.parametrize("key", ["workers", "search.max_depth"])
-def test_precedence(manager: PluginManager, tmp_path: Path, given: tuple[str, ...], key: str) -> None:
+def test_precedence(manager: PluginManager, tmp_path: Path, chosen: tuple[str, ...], key: str) -> None:
     """Whatever combination gives a value: flag > variable > file > preset > default."""
     value = {name: 11 + SOURCES.index(name) for name in SOURCES}
     role, dot, option = key.partition(".")
@@ -67,7 +79,7 @@ def test_precedence(manager: PluginManager, tmp_path: Path, given: tuple[str, ..
     stack: list[layers.Layer] = []
     problems: list[str] = []
     for name in SOURCES[1:]:
-        if name not in given:
+        if name not in chosen:
             continue
         if dot:
             nested["options"] = {role: {option: value[name]}}
@@ -83,7 +95,7 @@ def test_precedence(manager: PluginManager, tmp_path: Path, given: tuple[str, ..
         else:
             stack.append(sets(f"{key}={value[name]}"))
     run = resolve([flags(), *stack], manager, problems)
-    winner = given[-1]
+    winner = chosen[-1]
     found = run.options["search"].model_dump()["max_depth"] if dot else run.config.workers
     assert found == value[winner]
     origin = run.origins[key]
@@ -132,6 +144,29 @@ def test_lists_are_yaml_and_model_means_policy(manager: PluginManager, item: str
 def test_text_stays_text_where_text_is_wanted(manager: PluginManager, text: str) -> None:
     run = resolve([flags(), sets(f"env.crash_on_open={text}")], manager)
     assert run.options["env"].model_dump()["crash_on_open"] == text
+
+
+@given(text=st.text(alphabet=st.characters(codec="utf-8"), max_size=30))
+def test_any_text_reaches_an_option_unchanged(manager: PluginManager, text: str) -> None:
+    run = resolve([flags(), sets(f"env.crash_on_open={text}")], manager)
+    assert run.options["env"].model_dump()["crash_on_open"] == text
+    assert saved(run)["options"]["env"]["crash_on_open"] == text
+
+
+@given(
+    data=st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), _nested, max_leaves=8)
+)
+def test_no_file_of_settings_whatever_breaks_anything(manager: PluginManager, data: Any) -> None:
+    """Whatever YAML a file holds: a configuration, or messages; never another exception."""
+    problems: list[str] = []
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+        yaml.safe_dump(data, file, allow_unicode=True)
+        file.flush()
+        layer = layers.from_file(Path(file.name), problems)
+    try:
+        resolve([flags(), layer], manager, problems)
+    except ConfigError as error:
+        assert error.problems
 
 
 def test_every_mistake_is_reported_at_once(manager: PluginManager, tmp_path: Path) -> None:
