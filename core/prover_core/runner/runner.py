@@ -149,7 +149,7 @@ class Runner:
         settings = self._settings
         server = PolicyServer(
             self._policy,
-            suggestions=settings.suggestions,
+            suggestions=settings.suggestions or self._policy.suggestions,
             workers=workers,
             window_s=settings.batch_window_s,
         )
