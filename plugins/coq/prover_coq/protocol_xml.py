@@ -64,8 +64,9 @@ _TAG = re.compile(r"<[^>]*>")
 _MESSAGE = re.compile(
     rb'<message_level val="(?:notice|info|debug)"[^>]*/?>.*?<richpp>(.*?)</richpp>', re.DOTALL
 )
-# XML 1.0 has no place for these, not even as character references.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+# XML 1.0 has no place for these; the prover's own parser minds only the former.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def _escape(text: str) -> bytes:
@@ -73,7 +74,7 @@ def _escape(text: str) -> bytes:
 
     :raises ProtocolError: it holds a character that XML cannot carry.
     """
-    if _FORBIDDEN.search(text):
+    if _CONTROL.search(text):
         message = f"text with control characters cannot be sent to coqidetop: {text[:80]!r}"
         raise ProtocolError(message)
     if "&" in text:
@@ -235,7 +236,7 @@ def _text(part: Element) -> str:
 
 def _clean(body: bytes) -> str:
     """XML proper: ``&nbsp;`` is declared nowhere, and a message may hold bytes that are no characters."""
-    return _FORBIDDEN.sub("\ufffd", body.replace(b"&nbsp;", b" ").decode(errors="replace"))
+    return _NOT_XML.sub("\ufffd", body.replace(b"&nbsp;", b" ").decode(errors="replace"))
 
 
 def _plain(markup: bytes) -> str:
