@@ -101,6 +101,13 @@ def test_presets_options_and_arguments_of_a_stranger(run: Run, toy: Path, tmp_pa
     assert "policy 'toy' has no option 'frist'; did you mean policy.first?" in wrong.stderr
 
 
+def test_what_a_prover_cannot_do_is_said_before_the_run(run: Run, toy: Path, tmp_path: Path) -> None:
+    done = run(toy, "run", "--preset", "toy-run", "--sandbox", "--recheck", "kernel", "--out", "r")
+    assert done.returncode == 2 and not (tmp_path / "r").exists()
+    assert "environment 'toy' cannot run its prover in a sandbox" in done.stderr
+    assert "environment 'toy' has no second kernel" in done.stderr
+
+
 def test_files_of_a_strangers_prover(run: Run, toy: Path, tmp_path: Path) -> None:
     (tmp_path / "numbers.toy").write_text("reach 9\nreach 10\n")
     done = run(toy, "prove", "numbers.toy:reach_10", "--model", "toy")
