@@ -69,7 +69,7 @@ def test_problems_are_listed_and_count_under_strict(troubled: None, prover: Any)
     assert answer.code == 0
     for part in (
         "environment 'coq' is left out: plugin 'coq' (polyprover",
-        "preset 'coq' has the name of a environment, which comes first",
+        "preset 'coq' is hidden: environment 'coq' comes first",
         "preset 'coq' names environment 'isabelle', which is not installed",
         "unreadable.yaml is not YAML: line 2",
     ):

@@ -152,7 +152,11 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("bug", 3, ["Traceback", "ZeroDivisionError: a bug", "please report"]),
         ("interrupted", 130, []),
         ("said", 7, []),
-        ("no-command", 2, ["'no-command' points to a int, which is no typer.Typer and no function"]),
+        (
+            "no-command",
+            2,
+            ["'no-command' points to an object of type int, not to a typer.Typer or a function"],
+        ),
         ("missing", 2, ["has no 'missing'"]),
     ],
 )
