@@ -87,7 +87,8 @@ def _as_command(found: Any, name: str) -> Any:
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         app.command()(found)
         return typer.main.get_command(app)
-    msg = f"command {name!r} points to an object of type {type(found).__name__}, not to a typer.Typer or a function"
+    kind = type(found).__name__
+    msg = f"command {name!r} points to an object of type {kind}, not to a typer.Typer or a function"
     raise UserError(msg)
 
 
