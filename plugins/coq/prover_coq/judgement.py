@@ -23,6 +23,7 @@ __all__ = [
     "found_names",
     "is_command",
     "read_assumptions",
+    "same_sentences",
     "timed_sentences",
 ]
 
@@ -50,9 +51,13 @@ def timed_sentences(stdout: str, region: Region) -> list[TimedSentence]:
     return [sentence for sentence in found if sentence.start in region]
 
 
+def same_sentences(seen: Iterable[TimedSentence], expected: Iterable[Region]) -> bool:
+    """Whether Coq executed exactly these sentences."""
+    return sorted((s.start, s.end) for s in seen) == sorted((r.start, r.end) for r in expected)
+
+
 _ALLOWED = re.compile(
-    r"(?:Proof(?:~(?:using|with)\b.*)?\.?|Qed\.|Defined\.|Save\b.*|Unshelve\.|Grab~Existential~Variables\.)"
-    r"|Proof(?:~using|~with).*"
+    r"Proof(?:~+(?:using|with)\b.*|\.)|Qed\.|Defined\.|Save\b.*|Unshelve\.|Grab~Existential~Variables\."
 )
 _SELECTED = re.compile(r"(?:all|par|!|\[[^\]]*\]|\d+(?:[-,~]+\d+)*)~?:~?(?!=)")
 

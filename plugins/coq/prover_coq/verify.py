@@ -47,6 +47,7 @@ from prover_coq.judgement import (
     found_names,
     is_command,
     read_assumptions,
+    same_sentences,
     timed_sentences,
 )
 from prover_coq.script import Script, read_script
@@ -82,7 +83,7 @@ class CoqVerifier:
     """Checks proofs with one installation of Coq. Holds nothing; may be used from several threads."""
 
     def __init__(self, toolchain: CoqToolchain, allow_axioms: frozenset[str] = STDLIB_AXIOMS) -> None:
-        self._toolchain = toolchain
+        self.toolchain = toolchain
         self._allowed = allow_axioms
 
     def verify(
@@ -113,7 +114,7 @@ class CoqVerifier:
             status, log = VerdictStatus.MACHINERY_FAILED, str(error)
         return Verdict(
             status=status,
-            checker=f"coqc {self._toolchain.version_text}",
+            checker=f"coqc {self.toolchain.version_text}",
             axioms=tuple(found.axioms),
             forbidden=tuple(found.forbidden),
             statement_unchanged=found.statement_unchanged,
@@ -141,17 +142,21 @@ class CoqVerifier:
         found: _Findings,
     ) -> tuple[VerdictStatus, str]:
         source = read_theorem(theorem)
-        with Scratch(self._toolchain, source.path, theorem.options, limits) as scratch:
+        with Scratch(self.toolchain, source.path, theorem.options, limits) as scratch:
             candidate, run = self._compile(source, lines, scratch)
-            _look_at_sentences(candidate, run, scratch.glob(), found)
+            _look_for_commands(candidate, run, scratch.glob(), found)
             if run.error is not None:
                 verdict = _judge_error(candidate, run, run.error, found)
                 if verdict is not None:
                     return verdict
                 found.notes.append("the modules around the theorem do not close after it: no compiled file")
-            self._judge_answers(source, candidate, run, scratch, found)
-            if not found.forbidden and scratch.compiled is not None:
-                _look_at_compiled(source, scratch, found, candidate.subject)
+            try:
+                self._judge_answers(source, candidate, run, scratch, found)
+                if not found.forbidden and scratch.compiled is not None:
+                    _look_at_compiled(source, scratch, found, candidate.subject)
+            except MachineryError:
+                if not found.forbidden:  # a cheat may well leave nothing there to be asked about
+                    raise
             if found.forbidden:
                 return VerdictStatus.CHEATED, run.log
             if kernel_recheck and _recheck(scratch, found) is False:
@@ -175,7 +180,7 @@ class CoqVerifier:
 
     def _lookups(self) -> list[str]:
         """Allowed axioms that this version of the library may hold."""
-        other = {"Corelib", "Stdlib"} if self._toolchain.version < (9,) else {"Coq"}
+        other = {"Corelib", "Stdlib"} if self.toolchain.version < (9,) else {"Coq"}
         return [axiom for axiom in self._allowed if axiom.split(".", 1)[0] not in other]
 
     def _judge_answers(
@@ -183,6 +188,8 @@ class CoqVerifier:
     ) -> None:
         answers = _Answers(run.stdout, candidate.marker)
         found.statement_unchanged = answers.get("before_says").split() == answers.get("after_says").split()
+        if not same_sentences(timed_sentences(run.stdout, candidate.proof), candidate.sentences):
+            found.forbid("Coq reads other sentences in the proof than those that were checked")
         if not found.statement_unchanged:
             found.forbid("the statement that was proved is not the one that was asked for")
         if answers.get("before_libraries") != answers.get("after_libraries"):
@@ -257,16 +264,11 @@ def _ending(theorem: Theorem, script: Script) -> str:
     return script.ending or "Qed."
 
 
-def _look_at_sentences(candidate: Candidate, run: CompileRun, glob: str | None, found: _Findings) -> None:
-    """Compare what Coq saw between the statement and the end of the proof with what we put there."""
-    seen = timed_sentences(run.stdout, candidate.proof)
-    for sentence in seen:
+def _look_for_commands(candidate: Candidate, run: CompileRun, glob: str | None, found: _Findings) -> None:
+    """What Coq itself saw between the statement and the end of the proof that is no tactic."""
+    for sentence in timed_sentences(run.stdout, candidate.proof):
         if is_command(sentence.text):
             found.forbid(f"the proof holds the command `{sentence.text.replace('~', ' ')}`")
-    places = sorted((sentence.start, sentence.end) for sentence in seen)
-    expected = [(region.start, region.end) for region in candidate.sentences]
-    if places != (expected[: len(places)] if run.error is not None else expected):
-        found.forbid("Coq reads other sentences in the proof than those that were checked")
     for declaration in declarations_in(glob or "", [candidate.proof]):
         found.forbid(f"the proof declares something: {declaration}")
 
@@ -286,9 +288,10 @@ def _judge_error(
         return None
     if found.forbidden:
         return VerdictStatus.CHEATED, run.log
-    if where is None or (not asked and where in candidate.proof):
-        incomplete = _INCOMPLETE.search(error.message) is not None
-        return (VerdictStatus.INCOMPLETE if incomplete else VerdictStatus.REJECTED), run.log
+    if _INCOMPLETE.search(error.message) and (where is None or where in candidate.proof):
+        return VerdictStatus.INCOMPLETE, run.log
+    if not asked and where is not None and where in candidate.proof:
+        return VerdictStatus.REJECTED, run.log
     message = f"the file around the proof does not compile:\n{run.log}"
     raise MachineryError(message)
 
