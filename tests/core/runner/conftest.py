@@ -71,10 +71,12 @@ class Lab:
             store = RunStore.resume(self.path, fsync=False)
         else:
             store = RunStore.create(self.path, {}, collect_provenance(theorems=chosen), fsync=False)
+        environment, policy = environment or FakeEnvironment(), policy or ScriptedPolicy()
+        policy.bind(environment)
         with store:
             self.runner = Runner(
-                environment=environment or FakeEnvironment(),
-                policy=policy or ScriptedPolicy(),
+                environment=environment,
+                policy=policy,
                 search=search or BestFirstSearch(),
                 theorems=chosen,
                 settings=RunSettings(**fields),  # type: ignore[arg-type]

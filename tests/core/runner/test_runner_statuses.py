@@ -13,6 +13,7 @@ import pytest
 from prover_core.builtin.fake import FakeEnvironment
 from prover_core.builtin.scripted import ScriptedOptions, ScriptedPolicy
 from prover_core.contracts import PolicyRequest, SearchResult, SearchStatus
+from prover_core.contracts.events import TheoremStarted
 from prover_core.errors import EnvironmentCrashedError, ToolMissingError
 from prover_core.search import BestFirstSearch
 from prover_core.store import AttemptStatus, RunStore
@@ -321,6 +322,23 @@ def test_several_attempts_at_each_theorem(lab) -> None:
     assert (summary.attempts, summary.theorems, summary.theorems_proved) == (21, 7, 6)
     keys = [record.key for record in RunStore.open(lab.path).records()]
     assert len(set(keys)) == 21 and {attempt for _, attempt in keys} == {1, 2, 3}
+
+
+def test_of_theorems_with_one_id_the_first_is_attempted_and_it_is_said(lab) -> None:
+    first, second = lab.theorems("identity,falsum")
+    twin = dataclasses.replace(second, id=first.id)
+    summary = lab.run([first, twin, second])
+    assert (summary.attempts, summary.proved) == (2, 1)
+    assert lab.recorder.events[0].theorems == 2 and not lab.runner.stopped
+    assert lab.runner.problems == (
+        "1 theorems have the id of another one before them; only the first was attempted",
+    )
+
+
+def test_theorems_are_begun_in_their_order(lab) -> None:
+    lab.run()
+    order = [e.theorem.id for e in lab.recorder.events if isinstance(e, TheoremStarted)]
+    assert order == [t.id for t in lab.theorems()]
 
 
 def test_a_time_budget_ends_an_attempt(lab, fake) -> None:

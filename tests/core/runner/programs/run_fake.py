@@ -47,6 +47,7 @@ def main() -> int:
     environment = FakeEnvironment(FakeOptions(latency_ms=number("latency_ms", 0.0)))
     kind = Hanging if "hang" in given else ScriptedPolicy
     policy = kind(ScriptedOptions(delay_ms=number("delay_ms", 0.0)))
+    policy.bind(environment)
     try:
         if (path / "provenance.json").exists():
             store = RunStore.resume(path)
