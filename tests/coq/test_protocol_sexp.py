@@ -187,5 +187,5 @@ def test_what_the_prover_says_besides() -> None:
     assert sexp.messages(said) == ["plus_n_O: forall n, n = n + 0"]
 
 
-def test_states_are_cancelled_last_first() -> None:
-    assert sexp.parse(sexp.cancel_command([3, 9, 4])) == ["Cancel", ["9", "4", "3"]]
+def test_states_are_cancelled_first_first() -> None:
+    assert sexp.parse(sexp.cancel_command([3, 9, 4])) == ["Cancel", ["3", "4", "9"]]

@@ -12,6 +12,7 @@ can then be started again, empty, and its user brings it back to where it was.
 from __future__ import annotations
 
 import enum
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from prover_core.types import Goals
 __all__ = ["Engine", "EngineLostError", "EngineSettings", "ReplayError", "Reply", "ReplyKind"]
 
 _MEMORY = ("Out of memory.", "Stack overflow.")
+_LOST_ITS_PLACE = re.compile("Stm.add called for a different state|NoSuchState|Unknown state|Vcs_aux.Expired")
 _INTERRUPT = "User interrupt."
 _CHAIN_WINDOW = 64
 """Sentences written ahead when extending: what is wasted when one of them fails."""
@@ -294,6 +296,9 @@ class Engine(ABC):
     def _head(self, path: Sequence[str]) -> tuple[bytes, int]:
         """Calls that bring the tip to where sentences are to be run, and their number."""
         parts: list[bytes] = []
+        if self._channel is None:
+            message = f"{self.settings.name} is not running"
+            raise EngineLostError(message, [], timed_out=False)
         if self._stray:
             parts.append(self._encode_back(self._ids[-1], self._stray))
             self._stray = []
@@ -351,6 +356,8 @@ class Engine(ABC):
         if added is None:
             reply = self._failed(answers[0])
             if reply.kind is ReplyKind.FAILED:
+                if _LOST_ITS_PLACE.search(reply.message):
+                    raise ProtocolError(reply.message)
                 reply.kind = ReplyKind.PARSE
             return reply
         if added >= self._next_id:
@@ -403,11 +410,11 @@ class Engine(ABC):
         self, talk: Talk, data: bytes, limit_s: float, replies: list[Reply], path: Sequence[str] = ()
     ) -> None:
         """Write and read; where that breaks off, save the replies that came."""
-        if self._channel is None:
-            message = f"{self.settings.name} is not running"
-            raise EngineLostError(message, replies, timed_out=False)
+        channel = self._channel
+        if channel is None:  # `_head` has made sure of it
+            return
         try:
-            self._channel.exchange(talk, data, limit_s)
+            channel.exchange(talk, data, limit_s)
         except BrokenOffError as error:
             if len(talk.answers) >= talk.head:
                 self._check_head(talk, path)

@@ -178,8 +178,8 @@ def exec_command(state: int) -> bytes:
 
 def cancel_command(states: Sequence[int]) -> bytes:
     """Take states, and all that stands after them, off the document; unknown ones do no harm."""
-    # The last first: a state that has gone with an earlier one would make the command fail.
-    return b"(Cancel(%s))\n" % b" ".join(b"%d" % s for s in sorted(states, reverse=True))
+    # The first first: going back to before a later one may lead to a state that has failed.
+    return b"(Cancel(%s))\n" % b" ".join(b"%d" % s for s in sorted(states))
 
 
 def existentials_query(state: int) -> bytes:
