@@ -218,7 +218,7 @@ def _destruct_close(context: Context) -> Instances:
         yield f"destruct {names}; simpl in *; auto", 0.2
         yield "destr_bool", 0.1
     for variable, penalty in _inductive(context)[:3]:
-        yield f"destruct {variable.name}; simpl; intros; auto with *", 0.3 + penalty
+        yield f"destruct {variable.name}; simpl in *; intros; auto with *", 0.3 + penalty
     if len(data) > 1:
         yield f"destruct {names_of(data[:2])}; simpl; intros; auto; try congruence", 0.5
 
@@ -287,10 +287,8 @@ def _case_fact(context: Context) -> Instances:
 def _invert_fact(context: Context) -> Instances:
     for place, fact in enumerate(_facts(context)):
         if fact.plain and fact.view.head not in ("/\\", "\\/", "exists", "<->", "~", "<>"):
-            yield f"inversion {fact.name}; subst", _STEP * place
-            yield f"inversion {fact.name}; subst; clear {fact.name}", _STEP * place + 0.3
-            if fact.view.head == "=":
-                yield f"injection {fact.name} as", _STEP * place + 0.2
+            yield f"inversion {fact.name}; subst; auto", _STEP * place
+            yield f"inversion_clear {fact.name}; subst; simpl in *; auto", _STEP * place + 0.2
 
 
 def _induct_fact(context: Context) -> Instances:
@@ -303,12 +301,12 @@ def _induct_fact(context: Context) -> Instances:
         yield "induction 1", 0.3
         yield "induction 1; simpl; intros; auto with *", 0.3
         yield "destruct 1", 0.6
-        yield "intros; inversion_clear 1", 5.0
 
 
 def _subst(context: Context) -> Instances:
-    if any(fact.view.head == "=" for fact in context.facts):
+    if any(fact.view.head == "=" and fact.plain for fact in context.facts):
         yield "subst", 0.0
+        yield "subst; simpl in *; auto", 0.2
 
 
 # --- lemmas ------------------------------------------------------------------------------------------
