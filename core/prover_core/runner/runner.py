@@ -36,7 +36,7 @@ __all__ = ["Runner"]
 _POLL_S = 0.1
 _AFTER_CUT_S = 1.0
 """After the grace time, how long workers have to notice it before the provers are ended under them."""
-_AFTER_CLOSE_S = 3.0
+_AFTER_CLOSE_S = 2.0
 """And then, before a thread that still hangs (in a model's call, as a rule) is left behind."""
 
 

@@ -128,13 +128,14 @@ def trivial_run(path: Path, environment: FakeEnvironment, attempts: int) -> None
 
 
 def test_memory_of_the_process_is_flat(tmp_path: Path) -> None:
-    environment = Marks((1_500, 4_000), lambda: psutil.Process().memory_info().rss)
-    trivial_run(tmp_path / "run", environment, 4_000)
+    environment = Marks((1_000, 2_500), lambda: psutil.Process().memory_info().rss)
+    trivial_run(tmp_path / "run", environment, 2_500)
     before, after = environment.marks
-    assert after - before < 2_500 * 1_500  # the keys of what is done, and nothing else
+    assert after - before < 1_500 * 2_000  # the keys of what is done, and nothing else
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_memory_is_flat_over_twenty_thousand_attempts(tmp_path: Path) -> None:
     environment = Marks((2_000, 11_000, 20_000), lambda: tracemalloc.get_traced_memory()[0])
     tracemalloc.start()

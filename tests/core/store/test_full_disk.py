@@ -120,7 +120,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_a_kill_inside_a_write_is_repaired(tmp_path: Path) -> None:
-    """A kill can end a single ``write`` half way, at a page's end (seen on ext4): what is cut is the last line."""
+    """A kill can end a single ``write`` half way, at a page's end (seen on ext4): the last line is cut."""
     code = (
         "import sys\nfrom pathlib import Path\nfrom prover_core.store.files import AppendFile\n"
         "f = AppendFile(Path(sys.argv[1]), fsync=False)\nprint('ready', flush=True)\n"
