@@ -96,6 +96,11 @@ SHAPES = {
         "Proof using H. exact H. Qed.",
     ),
     "functor": ("Lemma t : X.a = 0.", f"{MODULE_TYPE}Module M (X : S).", "exact X.az."),
+    "functor with a theorem of its parameter's name": (
+        "Theorem az : a = 0.",
+        f"{MODULE_TYPE}Module M (Import X : S).",
+        "exact az.",
+    ),
     "functor with import": ("Lemma t : a = 0.", f"{MODULE_TYPE}Module M (Import X : S).", "exact az."),
     "module type": ("Lemma t : a = 0.", f"{MODULE_TYPE}Module Type T.\nInclude S.", "exact az."),
     "module with a signature that is not met yet": (
@@ -116,6 +121,17 @@ SHAPES = {
     ),
     "named instance": ("#[export] Instance t : C 0.", "Class C (n : nat) := c : n = n.", "reflexivity."),
     "anonymous instance": ("#[export] Instance : C 0.", "Class C (n : nat) := c : n = n.", "reflexivity."),
+    "anonymous instance beside others": (
+        "#[export] Instance : D.C 1.",
+        "Module D.\nClass C (n : nat) := c : n = n.\nEnd D.\nLemma C_instance_0 : True. exact I. Qed.\n"
+        "Lemma C_instance_1 : True. exact I. Qed.",
+        "reflexivity.",
+    ),
+    "goal beside a lemma of its name": (
+        "Goal 0 = 0.",
+        "Lemma Unnamed_thm : True. exact I. Qed.",
+        "reflexivity.",
+    ),
     "definition": ("Definition t : nat.", "", "exact 3. Defined."),
     "fixpoint": (
         "Fixpoint t (n : nat) : nat.",
@@ -182,6 +198,13 @@ SHAPES = {
 def test_honest_proofs_of_every_shape(shape: str, verifier: CoqVerifier) -> None:
     statement, preamble, proof = SHAPES[shape]
     assert_proved(verifier.verify(theorem(statement, preamble), Proof((), text=proof), LIMITS))
+
+
+def test_a_name_that_another_theorem_has_is_not_asked_about(verifier: CoqVerifier) -> None:
+    """Coq names an anonymous goal otherwise than the text suggests, where the name is taken."""
+    anonymous = theorem("Goal False.", "Lemma Unnamed_thm : True. exact I. Qed.\nAxiom boom : False.\n")
+    verdict = verifier.verify(anonymous, Proof(("exact boom",)), LIMITS)
+    assert verdict.axioms == ("Candidate.boom",)
 
 
 def test_tactics_one_by_one(verifier: CoqVerifier) -> None:

@@ -131,14 +131,14 @@ def answer(stdout: str, marker: str) -> str | None:
 
 
 _FOUND = re.compile(
-    r"^[A-Z][a-z]+ (?P<full>\S+)"
+    r"^Constant (?P<full>\S+)"
     r"(?:\s+\(shorter name to refer to it in current context is (?P<short>\S+)\))?$",
     re.MULTILINE,
 )
 
 
 def found_names(located: str) -> dict[str, str]:
-    """What ``Locate Term`` found: full name -> the shortest name for it there.
+    """Constants that ``Locate Term`` found: full name -> the shortest name for it there, in Coq's order.
 
     Coq leaves the shortest name out where it is the one that was asked for; then it is the full name here.
     """

@@ -166,17 +166,19 @@ class CoqVerifier:
     def _compile(
         self, source: Source, lines: Sequence[str], scratch: Scratch
     ) -> tuple[Candidate, CompileRun]:
-        """Compile it; once more where Coq calls the theorem otherwise than its text suggests."""
-        candidate = build_candidate(source, lines, scratch.questions, self._lookups())
-        run = scratch.compile(candidate.data, candidate.questions)
-        if run.error is not None:
-            named = (answer(run.stdout, f"{candidate.marker}_before_name") or "").split()
-            if named and named[0] != source.name:
-                candidate = build_candidate(
-                    source.renamed(named[0]), lines, scratch.questions, self._lookups()
-                )
-                run = scratch.compile(candidate.data, candidate.questions)
-        return candidate, run
+        """Compile it; once more where Coq calls the theorem otherwise than its text suggests.
+
+        Asking about a wrong name could mean asking about another theorem, which may well be proved.
+        """
+        for _ in range(2):
+            candidate = build_candidate(source, lines, scratch.questions, self._lookups())
+            run = scratch.compile(candidate.data, candidate.questions)
+            named = (answer(run.stdout, f"{candidate.marker}_before_name") or source.name).split()
+            if not named or named[0] == source.name:
+                return candidate, run
+            source = source.renamed(named[0])
+        message = f"the name under which Coq proves the theorem cannot be told: it says {named[0]}"
+        raise MachineryError(message)
 
     def _lookups(self) -> list[str]:
         """Allowed axioms that this version of the library may hold."""
@@ -187,6 +189,7 @@ class CoqVerifier:
         self, source: Source, candidate: Candidate, run: CompileRun, scratch: Scratch, found: _Findings
     ) -> None:
         answers = _Answers(run.stdout, candidate.marker)
+        answers.get("before_name")
         found.statement_unchanged = answers.get("before_says").split() == answers.get("after_says").split()
         if not same_sentences(timed_sentences(run.stdout, candidate.proof), candidate.sentences):
             found.forbid("Coq reads other sentences in the proof than those that were checked")
@@ -318,8 +321,7 @@ def _names_before(source: Source, names: Sequence[str], scratch: Scratch) -> dic
 def _look_up(source: Source, asked: dict[str, str], scratch: Scratch) -> tuple[dict[str, str], list[str]]:
     """Short name -> full name, and the short names that Coq could not even read.
 
-    ``asked``: what to ask for -> the short name that the answer must have. Of several things of a name,
-    the name refers to the one that has no other short name.
+    ``asked``: what to ask for -> the short name that the answer must have.
     """
     data, questions, marker = build_lookup(source, list(asked), scratch.questions)
     run = scratch.look_up(data, questions)  # fails at its end if anything is open there; the answers count
@@ -330,9 +332,10 @@ def _look_up(source: Source, asked: dict[str, str], scratch: Scratch) -> tuple[d
         if text is None:
             unreadable.append(name)
             continue
-        for full, short in found_names(text).items():
-            if short == name or (question == name and short == full):
+        for full, short in found_names(text).items():  # the first is what the question refers to
+            if question == name or short == name:
                 found[name] = full
+            break
     return found, unreadable
 
 
