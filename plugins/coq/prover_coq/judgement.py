@@ -158,7 +158,7 @@ class Assumptions:
 
 
 _HEADINGS = {"Axioms:": "axioms", "Section Variables:": "variables", "Theory:": "theory"}
-_AXIOM = re.compile(r"(?P<name>[^\s:]+)(?:@\{[^}]*\})?\s*:(?:\s|$)")
+_AXIOM = re.compile(r"(?P<name>[^\s:@]+)(?:@\{[^}]*\})?\s*:(?:\s|$)")
 _WEAKENED = re.compile(r"\S+ (?:is assumed to be|relies on)\b")
 
 
