@@ -190,8 +190,10 @@ def test_nothing_that_is_read_makes_the_readers_fail(text: str) -> None:
 
 
 def test_declarations_by_place() -> None:
-    glob = "DIGEST x\nFt\ndef 3:4 <> z\nprf 10:12 M foo\n"
+    glob = (
+        "DIGEST x\nFt\ndef 3:4 <> z\nprf 10:12 M foo\n"
         "binder 14:15 <> x:1\nR20:22 A <> b def\nax 30:33 <> boom\n"
+    )
     assert declarations_in(glob, [Region(9, 40)]) == ["prf foo", "ax boom"]
     assert declarations_in(glob, [Region(13, 29)]) == []
 
