@@ -130,7 +130,7 @@ def test_the_word_coqexn_in_a_goal_is_no_failure() -> None:
 def test_goals_in_focus() -> None:
     first, second = run_answers(
         "\n  H : n = m ->\n      m = n\n  s := 3 : nat\n  n, m : nat\n============================\n"
-        "n =\nn\n\n============================\nTrue\n\n============================\nFalse\n\n"
+        "n =\nn\nnone\n============================\nTrue\nnone\n============================\nFalse\n\n"
         "  x : nat\n============================\nx = x"
     )
     assert sexp.has_goals(first, second) is True
@@ -180,8 +180,9 @@ def test_nothing_left_and_no_proof_are_told_apart() -> None:
 def test_what_the_prover_says_besides() -> None:
     said = (
         b"(Answer 8 Ack)\x00(Feedback((doc_id 0)(span_id 7)(route 0)(contents(Message(level Notice)(loc())"
-        b'(pp(Pp_string x))(str"plus_n_O: forall n, n = n + 0")))))\x00(Feedback((doc_id 0)(span_id 7)(route 0)'
-        b"(contents(Message(level Warning)(loc())(pp(Pp_string y))(str deprecated)))))\x00(Answer 8(ObjList()))"
+        b'(pp(Pp_string x))(str"plus_n_O: forall n, n = n + 0")))))\x00'
+        b"(Feedback((doc_id 0)(span_id 7)(route 0)(contents(Message(level Warning)(loc())"
+        b"(pp(Pp_string y))(str deprecated)))))\x00(Answer 8(ObjList()))"
         b"\x00(Answer 8"
     )
     assert sexp.messages(said) == ["plus_n_O: forall n, n = n + 0"]

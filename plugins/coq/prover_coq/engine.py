@@ -124,7 +124,12 @@ class Engine(ABC):
 
     @abstractmethod
     def _read_added(self, answer: bytes) -> int | None:
-        """The new state's number; ``None``: the sentence was not parsed."""
+        """The new state's number; ``None``: the sentence was refused."""
+
+    @abstractmethod
+    def _is_syntax_error(self, answer: bytes) -> bool:
+        """Whether a refused sentence was not even parsed. Where the prover numbers the states, one that it
+        parsed has used up a number; commands are executed when they are added, and may fail then."""
 
     @abstractmethod
     def _is_good(self, answer: bytes) -> bool:
@@ -355,9 +360,11 @@ class Engine(ABC):
     def _read_group(self, answers: Sequence[bytes], added: int | None) -> Reply:
         if added is None:
             reply = self._failed(answers[0])
-            if reply.kind is ReplyKind.FAILED:
-                if _LOST_ITS_PLACE.search(reply.message):
-                    raise ProtocolError(reply.message)
+            if reply.kind is ReplyKind.FAILED and _LOST_ITS_PLACE.search(reply.message):
+                raise ProtocolError(reply.message)
+            if not self._is_syntax_error(answers[0]):
+                self._next_id += not self.OWN_NUMBERS
+            elif reply.kind is ReplyKind.FAILED:
                 reply.kind = ReplyKind.PARSE
             return reply
         if added >= self._next_id:

@@ -37,6 +37,7 @@ __all__ = [
     "goals_query",
     "has_goals",
     "is_good",
+    "is_syntax_error",
     "messages",
     "parse",
     "quote",
@@ -67,6 +68,7 @@ _MESSAGE = re.compile(
     re.DOTALL,
 )
 _LINE = re.compile(r"(?:^|\n)={20,}\n")
+_NO_HYPOTHESES = "none"
 _HYPOTHESIS = re.compile(r"^ {1,2}(?=\S)", re.MULTILINE)
 
 
@@ -225,6 +227,11 @@ def is_good(answer: bytes) -> bool:
     return True
 
 
+def is_syntax_error(answer: bytes) -> bool:
+    """Whether a sentence was refused before anything of it was executed."""
+    return b"(stm_ids())" in answer
+
+
 def added_id(answer: bytes) -> int | None:
     """The new state's number out of the answer to an ``Add``; ``None``: the sentence was refused.
 
@@ -297,7 +304,10 @@ def goals(existentials: bytes, focused: bytes) -> Goals:
 
 
 def _focused(text: str) -> Iterator[Goal]:
-    """Goals as sertop prints them: hypotheses, newest first, a line, the conclusion; a blank line between."""
+    """Goals as sertop prints them: hypotheses, newest first, a line, the conclusion.
+
+    A blank line stands before the first hypothesis, and the word ``none`` for no hypotheses.
+    """
     if not text.strip():
         return
     above, *rest = _LINE.split(text)
@@ -307,15 +317,17 @@ def _focused(text: str) -> Iterator[Goal]:
     for index, part in enumerate(rest):
         conclusion, following = part, ""
         if index < len(rest) - 1:
-            before, _, block = part.rpartition("\n\n")
-            if block.startswith("  "):  # else the next goal has no hypotheses
-                conclusion, following = before, block
+            conclusion, _, following = part.rpartition(
+                "\n" if part.endswith(f"\n{_NO_HYPOTHESES}") else "\n\n"
+            )
         yield Goal(hypotheses=_hypotheses(above), conclusion=conclusion.strip())
         above = following
 
 
 def _hypotheses(text: str) -> tuple[Hypothesis, ...]:
     """Each begins with two spaces; further lines of the same are indented more."""
+    if text.strip() == _NO_HYPOTHESES:
+        return ()
     parts = [part.strip() for part in _HYPOTHESIS.split(text)]
     return tuple(parse_hypothesis(part) for part in reversed(parts) if part)
 

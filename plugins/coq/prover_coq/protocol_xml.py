@@ -32,6 +32,7 @@ __all__ = [
     "has_goals",
     "init_id",
     "is_good",
+    "is_syntax_error",
     "messages",
     "query_call",
     "split_stream",
@@ -60,6 +61,7 @@ _GOOD = b'<value val="good"'
 _FAIL = b'<value val="fail"'
 _ADDED = re.compile(rb'<value val="good"><pair><state_id val="(\d+)"')
 _INIT = re.compile(rb'<value val="good"><state_id val="(\d+)"')
+_FAILED_AFTER = re.compile(rb'<value val="fail"[^>]*><state_id val="(\d+)"')
 _TAG = re.compile(r"<[^>]*>")
 _MESSAGE = re.compile(
     rb'<message_level val="(?:notice|info|debug)"[^>]*/?>.*?<richpp>(.*?)</richpp>', re.DOTALL
@@ -143,6 +145,12 @@ def added_id(answer: bytes) -> int | None:
         message = f"coqidetop's answer to Add names no state: {_shown(answer)}"
         raise ProtocolError(message)
     return None
+
+
+def is_syntax_error(answer: bytes) -> bool:
+    """Whether a sentence was refused before anything of it was executed; it has used up no number then."""
+    found = _FAILED_AFTER.search(answer)
+    return found is not None and found[1] == b"0"
 
 
 def init_id(answer: bytes) -> int:

@@ -95,6 +95,9 @@ class SerapiEngine(Engine):
     def _read_added(self, answer: bytes) -> int | None:
         return sexp.added_id(answer)
 
+    def _is_syntax_error(self, answer: bytes) -> bool:
+        return sexp.is_syntax_error(answer)
+
     def _is_good(self, answer: bytes) -> bool:
         return sexp.is_good(answer)
 

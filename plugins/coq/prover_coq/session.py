@@ -36,7 +36,7 @@ from prover_core.types import (
 
 __all__ = ["CoqSession", "SessionSettings"]
 
-_RESTORE_ATTEMPTS = 3
+_RESTORE_ATTEMPTS = 5
 
 
 class _Node:
