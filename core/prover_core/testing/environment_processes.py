@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,11 +126,13 @@ class ProcessTests(EnvironmentIngredients):
         if self.hanging_tactic is None:
             self.not_applicable("no 'hanging_tactic' given")
         statement, tactics = self.provable
+        began = time.monotonic()
         with self.opened(statement) as (_, _, session):
             state = self.walk(session, tactics[:1])[-1]
-            with self.killing(age_s=1.0) as killed:
+            to_open = time.monotonic() - began  # it should be killed under the tactic, not before
+            with self.killing(age_s=1.0 + 3 * to_open) as killed:
                 try:
-                    outcome = session.step(state, self.hanging_tactic, 20.0)
+                    outcome = session.step(state, self.hanging_tactic, 30.0)
                 except EnvironmentCrashedError:  # allowed: it could not be brought back under fire
                     assert killed()
                     return
