@@ -300,11 +300,12 @@ def test_normalising_twice_is_normalising_once(text: str) -> None:
         assert check_tactic(once) is None
 
 
-def test_a_megabyte_is_read_in_linear_time() -> None:
+def test_long_text_is_read_in_linear_time() -> None:
+    """Quadratic time would take minutes here; linear time takes about a second."""
     started = time.perf_counter()
-    for text in ("auto; " * 170_000, "(* " * 340_000, '"" ' * 340_000, ". " * 500_000, "x." * 500_000):
-        check_tactic(text)
-    assert time.perf_counter() - started < 10
+    for unit in ("auto; ", "(* ", '"" ', ". ", "x.", "((", "{", '" (* '):
+        check_tactic(unit * (200_000 // len(unit)))
+    assert time.perf_counter() - started < 30
 
 
 def test_it_is_fast_enough_for_the_hot_loop() -> None:
