@@ -130,7 +130,7 @@ class ProcessTests(EnvironmentIngredients):
         with self.opened(statement) as (_, _, session):
             state = self.walk(session, tactics[:1])[-1]
             to_open = time.monotonic() - began  # it should be killed under the tactic, not before
-            with self.killing(age_s=1.0 + 3 * to_open) as killed:
+            with self.killing(age_s=0.5 + 2 * to_open) as killed:
                 try:
                     outcome = session.step(state, self.hanging_tactic, 30.0)
                 except EnvironmentCrashedError:  # allowed: it could not be brought back under fire
