@@ -96,6 +96,8 @@ def resume_run(path: Path, request: Request, retry: str) -> int:
         with RunStore.resume(path, provenance) as store:
             for repair in store.repairs:
                 warn(repair)
+            for change in store.changes:
+                warn(f"warning: not as when the run was begun: {change}")
             return _carry_out(resolved, parts, theorems, store, request, manager, statuses)
 
 
@@ -204,10 +206,13 @@ def _carry_out(
         )
         with stop_on_signals(runner) as signals:
             summary = runner.run()
-    for problem in hooks.problems:
+    for problem in (*hooks.problems, *runner.problems):
         warn(f"warning: {problem}")
     _report(summary, store.path, request.json, stopped=runner.stopped)
-    return exits.OK if signals.exit_code is None or not runner.stopped else signals.exit_code
+    if not runner.stopped:
+        return exits.OK
+    # Stopped with no signal: the runner gave up, because nothing worked any more.
+    return exits.MACHINERY if signals.exit_code is None else signals.exit_code
 
 
 def _report(summary: RunSummary, path: Path, as_json: bool, *, stopped: bool) -> None:
