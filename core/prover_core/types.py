@@ -204,6 +204,8 @@ class Suggestion:
     logprob: float = 0.0
     source: str = ""
     """Which part of the policy made it (a template's name, a mixture's member)."""
+    timeout_s: float | None = None
+    """How long it is worth waiting for it, in seconds; ``None``: as long as the search allows any tactic."""
 
 
 class RejectionKind(enum.StrEnum):

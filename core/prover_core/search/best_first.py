@@ -29,7 +29,7 @@ class BestFirstOptions(SearchOptions):
         ),
     )
     siblings: int | None = Field(
-        default=None,
+        default=32,
         ge=1,
         description=(
             "Tactics tried in a state before the queue is looked at again: the state then waits with the "

@@ -45,7 +45,10 @@ class SearchOptions(ComponentOptions):
     tactic_timeout_s: float = Field(
         default=3.0,
         gt=0,
-        description="Time limit of one tactic, in seconds; never more than the wall time left.",
+        description=(
+            "Time limit of one tactic, in seconds, where the policy names none of its own; "
+            "never more than the wall time left."
+        ),
     )
     max_depth: int = Field(default=30, ge=1, description="Longest proof looked for, in tactics.")
     max_children: int | None = Field(
@@ -198,8 +201,8 @@ class SearchRun:
         left = len(node.untried) if limit is None else min(limit, len(node.untried))
         children: list[Node] = []
         while left > 0 and not self.over():
-            timeout_s = self.meter.tactic_timeout(self._options.tactic_timeout_s)
-            chunk = node.untried[: self.meter.chunk(min(left, _PIPELINE), timeout_s)]
+            timeout_s, alike = self._limit(node.untried[: min(left, _PIPELINE)])
+            chunk = node.untried[: self.meter.chunk(alike, timeout_s)]
             del node.untried[: len(chunk)]
             left -= len(chunk)
             outcomes = self._run(node, chunk, timeout_s)
@@ -257,6 +260,12 @@ class SearchRun:
             self.limits_hit.add(f"only the best {limit} suggestions of a state were tried")
             del distinct[limit:]
         return distinct
+
+    def _limit(self, suggestions: Sequence[Suggestion]) -> tuple[float, int]:
+        """Time limit of the first of them, in seconds, and how many in a row have the same."""
+        own = suggestions[0].timeout_s
+        alike = next((n for n, s in enumerate(suggestions) if s.timeout_s != own), len(suggestions))
+        return self.meter.tactic_timeout(self._options.tactic_timeout_s if own is None else own), alike
 
     def _run(self, node: Node, chunk: Sequence[Suggestion], timeout_s: float) -> list[Outcome]:
         started = time.monotonic()

@@ -23,6 +23,7 @@ Template: TypeAlias = Callable[[Context], Instances]
 _MOST_VARIABLES: Final = 6
 _MOST_FACTS: Final = 8
 _MOST_FORWARD: Final = 16
+_CONNECTIVES: Final = frozenset({"=", "<->", "/\\", "\\/", "exists", "False", "True", "~", "<>", "<=", "<"})
 _STEP: Final = 0.25
 """Penalty from one instance to the next."""
 
@@ -42,15 +43,19 @@ def _close_hints(context: Context) -> Instances:
 
 
 def _close_arithmetic(context: Context) -> Instances:
+    symbols = context.view.symbols
     yield "lia", 0.0
-    yield "lra", 0.3
-    yield "intuition lia", 0.5
-    yield "timeout 1 nia", 1.0
+    if any(variable.type in ("R", "Q") for variable in context.variables):
+        yield "lra", 0.1
+    yield "intuition lia", 0.7
+    if "*" in symbols:
+        yield "timeout 1 nia", 0.8
 
 
 def _close_algebra(context: Context) -> Instances:
-    if context.view.head in ("=", "=="):
+    if context.view.head in ("=", "==") and context.view.symbols & {"+", "*", "-"}:
         yield "intros; ring", 0.0
+    if context.view.head in ("=", "==") and "/" in context.view.symbols:
         yield "intros; field", 0.3
 
 
@@ -58,7 +63,9 @@ def _close_logic(context: Context) -> Instances:
     yield "tauto", 0.0
     yield "intuition congruence", 0.1
     yield "solve [intuition eauto]", 0.4
+    yield "solve [simpl in *; intuition (subst; auto)]", 0.3
     yield "solve [timeout 1 firstorder]", 0.7
+    yield "solve [timeout 1 (simpl in *; firstorder (subst; auto))]", 0.9
 
 
 def _close_using(context: Context) -> Instances:
@@ -84,6 +91,12 @@ def _intros(context: Context) -> Instances:
         yield "intros", 0.0
     if context.view.head in ("~", "<>"):
         yield "intro", 0.0
+
+
+def _unfold_intro(context: Context) -> Instances:
+    """`intro` looks for a product behind definitions such as `incl`, `Reflexive`, `Proper`."""
+    if context.introduced and context.view.head not in _CONNECTIVES and context.view.constants:
+        yield "repeat intro", 0.0
 
 
 def _split(context: Context) -> Instances:
@@ -132,7 +145,10 @@ def _unfold(context: Context) -> Instances:
     names = [name for name in context.view.constants if name not in hypotheses]
     for place, name in enumerate(names[:4]):
         yield f"unfold {name}", _STEP * place
-        yield f"unfold {name} in *", _STEP * place + 0.5
+    used = [fact.view.head for fact in context.facts if fact.view.head.isidentifier()]
+    names = [name for name in dict.fromkeys([*names[:4], *used]) if name not in hypotheses]
+    for place, name in enumerate(names[:6]):
+        yield f"unfold {name} in *", _STEP * place + 0.2
 
 
 def _congruent(context: Context) -> Instances:
@@ -188,8 +204,10 @@ def _induction_close(context: Context) -> Instances:
         )
         yield f"induction {name}; simpl in *; intros; try congruence; intuition", penalty + 0.8
     for (one, penalty), (two, _) in itertools.permutations(variables[:3], 2):
-        if one.type == two.type and one.bound and two.bound:
-            yield f"induction {one.name}; destruct {two.name}; simpl; intros; auto with *", penalty + 0.4
+        if one.bound and two.bound:
+            unlike = 0.0 if one.type == two.type else 0.5
+            start = f"induction {one.name}; destruct {two.name}"
+            yield f"{start}; simpl; intros; auto with *", penalty + 0.4 + unlike
 
 
 def _induction_general(context: Context) -> Instances:
@@ -323,6 +341,7 @@ def _apply_lemma(context: Context) -> Instances:
         penalty = (1 - lemma.applies) + 0.04 * place
         yield f"apply {lemma.name}", penalty
         if not lemma.determined:
+            yield f"solve [eapply {lemma.name}; eauto]", penalty
             yield f"eapply {lemma.name}", penalty + 0.5
 
 
@@ -388,6 +407,7 @@ TEMPLATES: Final[dict[str, Template]] = {
     "close-using": _close_using,
     "close-hammer": _close_hammer,
     "intros": _intros,
+    "unfold-intro": _unfold_intro,
     "split": _split,
     "choose": _choose,
     "witness": _witness,

@@ -144,6 +144,7 @@ def run(
 
 SEARCHES: Mapping[str, Search] = {
     "best_first": BestFirstSearch(),
+    "best_first_all": BestFirstSearch(BestFirstOptions(siblings=None)),
     "best_first_batch": BestFirstSearch(BestFirstOptions(batch=3)),
     "best_first_siblings": BestFirstSearch(BestFirstOptions(siblings=1, length_exponent=0.5)),
     "depth_first": DepthFirstSearch(),
@@ -258,6 +259,19 @@ def test_a_row_of_hanging_tactics_cannot_overrun_the_wall_time(name: str) -> Non
     assert result.status is SearchStatus.OUT_OF_BUDGET
     assert result.seconds < 0.75
     assert result.tries <= 7
+
+
+@every_search
+def test_a_suggestion_may_bring_its_own_time_limit(name: str) -> None:
+    def suggest(states: Sequence[ProofState]) -> list[list[Suggestion]]:
+        limits = [None, None, 9.0, 9.0, 0.5, None]
+        return [[Suggestion(f"t{n}", -n, timeout_s=s) for n, s in enumerate(limits)] for _ in states]
+
+    session = GraphSession({"0": {}})
+    SEARCHES[name].run(session, suggest, Budget(seconds=5.0), SearchObserver())
+    default = SEARCHES[name].options.tactic_timeout_s  # type: ignore[attr-defined]
+    assert session.timeouts[:2] + session.timeouts[-2:] == [default, default, 0.5, default]
+    assert all(4.0 < limit <= 5.0 for limit in session.timeouts[2:4])  # what is left of the wall time
 
 
 @every_search
