@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prover_coq.guard import check_tactic, examine_sentence, normalise_tactic
+from prover_coq.guard import RefusalKind, check_tactic, examine_sentence, normalise_tactic
 from prover_coq.lexer import split_sentences
 
 TACTICS = [
@@ -319,3 +319,11 @@ def test_it_is_fast_enough_for_the_hot_loop() -> None:
 
 def _outside_strings(text: str) -> str:
     return "".join(text.split('"')[::2])
+
+
+@pytest.mark.parametrize("sentence", ["Open Scope nat_scope.", "Opaque plus.", "Show."])
+def test_harmless_commands_are_refused_without_accusation(sentence: str) -> None:
+    refusal = examine_sentence(sentence)
+    assert refusal is not None
+    assert refusal.kind is RefusalKind.MALFORMED
+    assert "command, not a tactic" in refusal.reason

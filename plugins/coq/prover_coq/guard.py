@@ -87,6 +87,12 @@ _VERNACULAR_PREFIXES = frozenset({"HB"})
 _LOWER_CASE_COMMANDS = frozenset({"derive", "lock", "mlock"})
 """Commands with lower-case names, defined by well-known plugins (coq-elpi's applications)."""
 
+_HONEST = frozenset(
+    "About Check Close Compute Eval Focus Guarded Info Locate Opaque Open Print Search SearchPattern "
+    "SearchRewrite Show Strategy Test Transparent Unfocus Unfocused".split()
+)
+"""Commands that stand in people's proofs and cannot help to cheat: refused, but nobody is accused."""
+
 _HINTS = {
     "Proof": "`Proof` is added where it is needed",
     "Qed": "the proof's end is added by the check",
@@ -211,6 +217,9 @@ def _check_first(found: list[Token]) -> Refusal | None:
         return None
     if " ".join(token.text for token in found[:-1]) in _PROOF_COMMANDS:
         return None
+    if name in _HONEST:
+        hint = _HINTS.get(name, "a proof is made of tactics alone")
+        return _malformed(f"`{name}` is a command, not a tactic; {hint}")
     return _command(name, _HINTS.get(name, ""))
 
 
