@@ -8,9 +8,9 @@ says how likely they are. Nothing is learnt while it runs, so equal states get e
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from prover_coq.document import read_source
 from prover_coq.guard import check_tactic
@@ -22,6 +22,10 @@ from prover_core.errors import DataError
 from prover_core.types import Suggestion, Theorem
 
 __all__ = ["CoqPortfolio"]
+
+_PATIENCE: Final[Mapping[str, float]] = {"close-hammer": 10.0}
+_PATIENCE_ELSE: Final = 1.0
+"""Seconds that a tactic may run: those that need longer rarely end at all, and there are many to try."""
 
 
 class CoqPortfolio(Portfolio):
@@ -48,7 +52,7 @@ class CoqPortfolio(Portfolio):
                 known = best.get(tactic)
                 logprob = prior - penalty
                 if known is None or logprob > known.logprob:
-                    best[tactic] = Suggestion(tactic, logprob, source)
+                    best[tactic] = Suggestion(tactic, logprob, source, _PATIENCE.get(source, _PATIENCE_ELSE))
         ranked = sorted(best.values(), key=lambda suggestion: -suggestion.logprob)
         return [suggestion for suggestion in ranked if check_tactic(suggestion.tactic) is None]
 

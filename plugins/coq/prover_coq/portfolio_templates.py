@@ -39,7 +39,7 @@ def _close(context: Context) -> Instances:
 
 def _close_hints(context: Context) -> Instances:
     yield "auto with *", 0.0
-    yield "solve [timeout 1 (eauto with *)]", 0.4
+    yield "solve [eauto with *]", 0.4
 
 
 def _close_arithmetic(context: Context) -> Instances:
@@ -49,7 +49,7 @@ def _close_arithmetic(context: Context) -> Instances:
         yield "lra", 0.1
     yield "intuition lia", 0.7
     if "*" in symbols:
-        yield "timeout 1 nia", 0.8
+        yield "nia", 0.8
 
 
 def _close_algebra(context: Context) -> Instances:
@@ -64,17 +64,17 @@ def _close_logic(context: Context) -> Instances:
     yield "intuition congruence", 0.1
     yield "solve [intuition eauto]", 0.4
     yield "solve [simpl in *; intuition (subst; auto)]", 0.3
-    yield "solve [timeout 1 firstorder]", 0.7
-    yield "solve [timeout 1 (simpl in *; firstorder (subst; auto))]", 0.9
+    yield "solve [firstorder]", 0.7
+    yield "solve [simpl in *; firstorder (subst; auto)]", 0.9
 
 
 def _close_using(context: Context) -> Instances:
     safe = [lemma.name for lemma in _applicable(context) if lemma.determined][:6]
     if safe:
-        yield f"solve [timeout 1 (auto using {', '.join(safe)})]", 0.0
+        yield f"solve [auto using {', '.join(safe)}]", 0.0
     names = [lemma.name for lemma in _applicable(context)[:4]]
     if names:
-        yield f"solve [timeout 1 (eauto 4 using {', '.join(names)})]", 0.8
+        yield f"solve [eauto 4 using {', '.join(names)}]", 0.8
 
 
 def _close_hammer(context: Context) -> Instances:
