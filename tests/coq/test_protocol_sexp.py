@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prover_coq import protocol_sexp as sexp
+from prover_coq.sexp import Sexp, dump, parse, quote
 from prover_core.errors import ProtocolError
 from prover_core.types import Goal, Goals, Hypothesis
 
@@ -31,39 +32,39 @@ def run_answers(focused: str, existentials: str = "") -> tuple[bytes, bytes]:
             + b'))(str"")))))\x00'
         )
     second = b"(Answer 6 Ack)\x00(Answer 6(ObjList((CoqString%s))))\x00(Answer 6" % (
-        b" " + focused.encode() if focused.isalnum() else sexp.quote(focused)
+        b" " + focused.encode() if focused.isalnum() else quote(focused)
     )
     return first + b"(Answer 5(ObjList()))\x00(Answer 5", second
 
 
 def entry(name: str, context: list[str], conclusion: str, standing: str, number: int = 1) -> str:
     boxes = "(Pp_print_break 2 0)".join(
-        f"(Pp_box(Pp_hovbox 2)(Pp_glue((Pp_string {sexp.quote(text).decode()}))))" for text in context
+        f"(Pp_box(Pp_hovbox 2)(Pp_glue((Pp_string {quote(text).decode()}))))" for text in context
     )
     return (
         f'(Pp_box(Pp_hovbox 0)(Pp_glue((Pp_string"Existential {number} =")(Pp_print_break 1 0)'
         f'(Pp_box(Pp_hovbox 2)(Pp_glue((Pp_string"{name} :")(Pp_print_break 1 0)(Pp_box(Pp_hovbox 0)(Pp_glue('
         f"(Pp_string [)(Pp_box(Pp_hvbox 0)(Pp_glue({boxes})))(Pp_print_break 1 0)"
-        f'(Pp_string"|- ")(Pp_tag constr.variable(Pp_string {sexp.quote(conclusion).decode()}))'
+        f'(Pp_string"|- ")(Pp_tag constr.variable(Pp_string {quote(conclusion).decode()}))'
         f'(Pp_string ])))))))(Pp_string"{standing}"))))'
     )
 
 
 @given(SEXPS)
-def test_what_is_written_can_be_read(value: sexp.Sexp) -> None:
-    assert sexp.parse(sexp.dump(value)) == value
+def test_what_is_written_can_be_read(value: Sexp) -> None:
+    assert parse(dump(value)) == value
 
 
 @given(TEXT)
 def test_a_quoted_text_is_one_atom(text: str) -> None:
-    assert sexp.parse(sexp.quote(text)) == text
-    assert b"\n" not in sexp.quote(text)
-    assert b"\x00" not in sexp.quote(text)
+    assert parse(quote(text)) == text
+    assert b"\n" not in quote(text)
+    assert b"\x00" not in quote(text)
 
 
 @given(TEXT, st.integers(0, 10**9), st.integers(0, 10**9))
 def test_a_sentence_survives_the_way_to_the_prover(sentence: str, tip: int, new: int) -> None:
-    command = sexp.parse(sexp.add_command(sentence, tip, new))
+    command = parse(sexp.add_command(sentence, tip, new))
     assert command == ["Add", [["newtip", str(new)], ["ontop", str(tip)]], sentence]
 
 
@@ -75,13 +76,13 @@ def test_text_that_is_not_unicode_is_refused() -> None:
 @pytest.mark.parametrize("data", [b"", b"(", b")", b"a b", b'"abc', b"(a))", b'("\\', b"()()"])
 def test_what_is_no_expression_is_a_protocol_error(data: bytes) -> None:
     with pytest.raises(ProtocolError, match="not one s-expression"):
-        sexp.parse(data)
+        parse(data)
 
 
 @given(st.binary(max_size=60))
 def test_reading_garbage_ends(garbage: bytes) -> None:
     try:
-        sexp.parse(garbage)
+        parse(garbage)
     except ProtocolError:
         pass
 
@@ -189,4 +190,4 @@ def test_what_the_prover_says_besides() -> None:
 
 
 def test_states_are_cancelled_first_first() -> None:
-    assert sexp.parse(sexp.cancel_command([3, 9, 4])) == ["Cancel", ["3", "4", "9"]]
+    assert parse(sexp.cancel_command([3, 9, 4])) == ["Cancel", ["3", "4", "9"]]

@@ -15,9 +15,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TypeAlias
 
 from prover_coq.goals import parse_hypothesis
+from prover_coq.sexp import Sexp, decode, parse, quote, shown
 from prover_core.errors import ProtocolError
 from prover_core.types import Goal, Goals, Hypothesis
 
@@ -25,11 +25,9 @@ __all__ = [
     "NOOP",
     "NO_PROOF",
     "TERMINATOR",
-    "Sexp",
     "add_command",
     "added_id",
     "cancel_command",
-    "dump",
     "exec_command",
     "existentials_query",
     "failure",
@@ -39,24 +37,15 @@ __all__ = [
     "is_good",
     "is_syntax_error",
     "messages",
-    "parse",
-    "quote",
     "split_stream",
     "vernac_query",
 ]
-
-Sexp: TypeAlias = "str | list[Sexp]"
 
 TERMINATOR = b" Completed)\x00"
 NOOP = b"(Query () (Names unused))\n"
 NO_PROOF = "This command requires an open proof."
 """What ``Show Existentials`` answers where no proof is open."""
 
-_TOKEN = re.compile(rb'\s*(?:([()])|"((?:[^"\\]|\\.)*)"|([^\s()"]+))', re.DOTALL)
-_ESCAPE = re.compile(rb"\\(?:([0-9]{3})|x([0-9a-fA-F]{2})|\n[ \t]*|(.))", re.DOTALL)
-_SIMPLE = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b"}
-_PLAIN_ATOM = re.compile(r"[A-Za-z0-9_./:*?!<>=+-]+")
-_TO_QUOTE = re.compile(r'["\\\x00-\x1f\x7f]')
 _ADDED = re.compile(rb"\x00\(Answer \d+\(Added (\d+)")
 _FAILED = re.compile(rb"\x00\(Answer \d+\(CoqExn\(")
 _TEXT = rb'(?: ([^\s()"]+)|("(?:[^"\\]|\\.)*"))'
@@ -70,96 +59,6 @@ _MESSAGE = re.compile(
 _LINE = re.compile(r"(?:^|\n)={20,}\n")
 _NO_HYPOTHESES = "none"
 _HYPOTHESIS = re.compile(r"^ {1,2}(?=\S)", re.MULTILINE)
-
-
-# --- s-expressions ----------------------------------------------------------------------------------
-
-
-def quote(text: str) -> bytes:
-    """Text as a quoted atom.
-
-    :raises ProtocolError: it is not Unicode text.
-    """
-    if _TO_QUOTE.search(text):
-        text = _TO_QUOTE.sub(_quoted, text)
-    try:
-        return b'"%s"' % text.encode()
-    except UnicodeEncodeError as error:
-        message = f"text that is not Unicode cannot be sent to sertop: {text[:80]!r}"
-        raise ProtocolError(message) from error
-
-
-def _quoted(found: re.Match[str]) -> str:
-    char = found[0]
-    if char in '"\\':
-        return f"\\{char}"
-    return "\\n" if char == "\n" else f"\\{ord(char):03d}"
-
-
-def dump(sexp: Sexp) -> bytes:
-    """An s-expression as sertop reads it.
-
-    :raises ProtocolError: an atom is not Unicode text.
-    """
-    if isinstance(sexp, str):
-        return sexp.encode() if _PLAIN_ATOM.fullmatch(sexp) else quote(sexp)
-    return b"(%s)" % b" ".join(dump(item) for item in sexp)
-
-
-def parse(data: bytes) -> Sexp:
-    """The one s-expression in ``data``.
-
-    :raises ProtocolError: there is none, it is not complete, or something follows it.
-    """
-    top: list[Sexp] = []
-    stack, position, end = [top], 0, len(data.rstrip())
-    while position < end:
-        token = _TOKEN.match(data, position)
-        if token is None:
-            raise _malformed(data, "a string that does not end")
-        position = token.end()
-        if token[1] == b"(":
-            inner: list[Sexp] = []
-            stack[-1].append(inner)
-            stack.append(inner)
-        elif token[1] == b")":
-            stack.pop()
-            if not stack:
-                raise _malformed(data, "a closing bracket too many")
-        else:
-            stack[-1].append(_unquoted(token[2]) if token[2] is not None else _decode(token[3]))
-    if len(stack) > 1:
-        raise _malformed(data, "a bracket that is not closed")
-    if len(top) != 1:
-        raise _malformed(data, f"{len(top)} expressions where one was expected")
-    return top[0]
-
-
-def _unquoted(body: bytes) -> str:
-    if b"\\" in body:
-        body = _ESCAPE.sub(_unescaped, body)
-    return _decode(body)
-
-
-def _unescaped(found: re.Match[bytes]) -> bytes:
-    if found[1] is not None:
-        return bytes([int(found[1]) & 255])
-    if found[2] is not None:
-        return bytes([int(found[2], 16)])
-    char: bytes | None = found[3]
-    return b"" if char is None else _SIMPLE.get(char, char)
-
-
-def _decode(data: bytes) -> str:
-    return data.decode(errors="replace")
-
-
-def _malformed(data: bytes, what: str) -> ProtocolError:
-    return ProtocolError(f"sertop's answer is not one s-expression ({what}): {_shown(data)}")
-
-
-def _shown(data: bytes) -> str:
-    return repr(data[:200].decode(errors="replace"))
 
 
 # --- commands ---------------------------------------------------------------------------------------
@@ -222,7 +121,7 @@ def is_good(answer: bytes) -> bool:
     if b"(CoqExn(" in answer and _FAILED.search(answer):
         return False
     if b" Ack)" not in answer:
-        message = f"sertop's answer was never acknowledged: {_shown(answer)}"
+        message = f"sertop's answer was never acknowledged: {shown(answer)}"
         raise ProtocolError(message)
     return True
 
@@ -241,7 +140,7 @@ def added_id(answer: bytes) -> int | None:
         return None
     found = _ADDED.search(answer)
     if not found:
-        message = f"sertop's answer to Add names no state: {_shown(answer)}"
+        message = f"sertop's answer to Add names no state: {shown(answer)}"
         raise ProtocolError(message)
     return int(found[1])
 
@@ -255,14 +154,14 @@ def failure(answer: bytes) -> str:
     end = answer.find(b"\x00", start.end()) if start else -1
     found = _LAST_STR.search(answer, start.end(), end if end >= 0 else len(answer)) if start else None
     if not found:
-        message = f"sertop reports a failure without a message: {_shown(answer)}"
+        message = f"sertop reports a failure without a message: {shown(answer)}"
         raise ProtocolError(message)
     return _atom(found).strip()
 
 
 def _atom(found: re.Match[bytes]) -> str:
     """The text that :data:`_TEXT` matched, bare or quoted."""
-    return _decode(found[1]) if found[1] is not None else _unquoted(found[2][1:-1])
+    return decode(found[1]) if found[1] is not None else _unquoted(found[2][1:-1])
 
 
 def messages(answer: bytes) -> list[str]:
@@ -289,7 +188,7 @@ def goals(existentials: bytes, focused: bytes) -> Goals:
         return Goals()
     found = _GOAL_TEXT.search(focused)
     if not found:
-        message = f"sertop's answer holds no goals: {_shown(focused)}"
+        message = f"sertop's answer holds no goals: {shown(focused)}"
         raise ProtocolError(message)
     in_focus = tuple(_focused(_atom(found)))
     groups: dict[str, list[Goal]] = {"": [], " (shelved)": [], " (given up)": []}
