@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from prover_coq.goals import parse_hypothesis
-from prover_coq.sexp import Sexp, decode, parse, quote, shown
+from prover_coq.sexp import Sexp, decode, parse, quote, shown, unquoted
 from prover_core.errors import ProtocolError
 from prover_core.types import Goal, Goals, Hypothesis
 
@@ -161,7 +161,7 @@ def failure(answer: bytes) -> str:
 
 def _atom(found: re.Match[bytes]) -> str:
     """The text that :data:`_TEXT` matched, bare or quoted."""
-    return decode(found[1]) if found[1] is not None else _unquoted(found[2][1:-1])
+    return decode(found[1]) if found[1] is not None else unquoted(found[2][1:-1])
 
 
 def messages(answer: bytes) -> list[str]:

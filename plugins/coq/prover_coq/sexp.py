@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from prover_core.errors import ProtocolError
 
-__all__ = ["Sexp", "decode", "dump", "parse", "quote", "shown"]
+__all__ = ["Sexp", "decode", "dump", "parse", "quote", "shown", "unquoted"]
 
 Sexp: TypeAlias = "str | list[Sexp]"
 
@@ -70,7 +70,7 @@ def parse(data: bytes) -> Sexp:
             if not stack:
                 raise _malformed(data, "a closing bracket too many")
         else:
-            stack[-1].append(_unquoted(token[2]) if token[2] is not None else decode(token[3]))
+            stack[-1].append(unquoted(token[2]) if token[2] is not None else decode(token[3]))
     if len(stack) > 1:
         raise _malformed(data, "a bracket that is not closed")
     if len(top) != 1:
@@ -78,7 +78,8 @@ def parse(data: bytes) -> Sexp:
     return top[0]
 
 
-def _unquoted(body: bytes) -> str:
+def unquoted(body: bytes) -> str:
+    """The text between the quotes of a string."""
     if b"\\" in body:
         body = _ESCAPE.sub(_unescaped, body)
     return decode(body)
