@@ -11,16 +11,15 @@ can then be started again, empty, and its user brings it back to where it was.
 
 from __future__ import annotations
 
-import enum
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import ClassVar
 
 from prover_coq.engine_channel import BrokenOffError, Channel, EngineSettings, Talk
-from prover_core.errors import MachineryError, ProtocolError
+from prover_coq.engine_reply import EngineLostError, ReplayError, Reply, ReplyKind
+from prover_core.errors import ProtocolError
 from prover_core.types import Goals
 
 __all__ = ["Engine", "EngineLostError", "EngineSettings", "ReplayError", "Reply", "ReplyKind"]
@@ -30,43 +29,6 @@ _LOST_ITS_PLACE = re.compile("Stm.add called for a different state|NoSuchState|U
 _INTERRUPT = "User interrupt."
 _CHAIN_WINDOW = 64
 """Sentences written ahead when extending: what is wasted when one of them fails."""
-
-
-class ReplyKind(enum.Enum):
-    """What became of one sentence."""
-
-    OK = "ok"
-    PARSE = "parse"
-    FAILED = "failed"
-    MEMORY = "memory"
-    TIMED_OUT = "timed out"
-
-
-@dataclass(slots=True)
-class Reply:
-    """The prover's answer to one sentence."""
-
-    kind: ReplyKind
-    answer: bytes = b""
-    """For ``OK``: what :meth:`Engine.read_goals` reads."""
-    message: str = ""
-    """For everything but ``OK``: the error."""
-    seconds: float = 0.0
-
-
-class EngineLostError(MachineryError):
-    """The process is gone: it died, or had to be killed because it did not react to an interrupt."""
-
-    def __init__(self, detail: str, replies: list[Reply], *, timed_out: bool, stderr_tail: str = "") -> None:
-        self.replies = replies
-        """Those of the sentences before the one under which it was lost."""
-        self.timed_out = timed_out
-        self.stderr_tail = stderr_tail
-        super().__init__(detail)
-
-
-class ReplayError(MachineryError):
-    """Sentences that had been accepted before were refused when run again."""
 
 
 class Engine(ABC):

@@ -1,0 +1,47 @@
+"""What an engine answers, and how it fails."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from prover_core.errors import MachineryError
+
+__all__ = ["EngineLostError", "ReplayError", "Reply", "ReplyKind"]
+
+
+class ReplyKind(enum.Enum):
+    """What became of one sentence."""
+
+    OK = "ok"
+    PARSE = "parse"
+    FAILED = "failed"
+    MEMORY = "memory"
+    TIMED_OUT = "timed out"
+
+
+@dataclass(slots=True)
+class Reply:
+    """The prover's answer to one sentence."""
+
+    kind: ReplyKind
+    answer: bytes = b""
+    """For ``OK``: what :meth:`Engine.read_goals` reads."""
+    message: str = ""
+    """For everything but ``OK``: the error."""
+    seconds: float = 0.0
+
+
+class EngineLostError(MachineryError):
+    """The process is gone: it died, or had to be killed because it did not react to an interrupt."""
+
+    def __init__(self, detail: str, replies: list[Reply], *, timed_out: bool, stderr_tail: str = "") -> None:
+        self.replies = replies
+        """Those of the sentences before the one under which it was lost."""
+        self.timed_out = timed_out
+        self.stderr_tail = stderr_tail
+        super().__init__(detail)
+
+
+class ReplayError(MachineryError):
+    """Sentences that had been accepted before were refused when run again."""
