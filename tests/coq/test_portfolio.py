@@ -193,6 +193,10 @@ _PROP = st.one_of(
     st.builds("{} -> {}".format, _TERM, _TERM),
     st.builds("forall ({} {} : {}), {}".format, _IDENT, _IDENT, _TERM, _TERM),
     st.builds("exists {} : {}, {}".format, _IDENT, _TERM, _TERM),
+    st.builds("exists {}, {} = {}".format, _IDENT, _TERM, _TERM),
+    st.builds("exists {} : ,{}".format, _IDENT, _TERM),
+    st.builds("{{{} : {} | {}}} + {{{}}}".format, _IDENT, _TERM, _TERM, _TERM),
+    st.builds("{} {} {}".format, _IDENT, _TERM, _TERM),
     st.builds("{} /\\ {} \\/ ~ {}".format, _TERM, _TERM, _TERM),
     st.text(max_size=30),
 )

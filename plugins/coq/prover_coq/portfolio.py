@@ -23,7 +23,12 @@ from prover_core.types import Suggestion, Theorem
 
 __all__ = ["CoqPortfolio"]
 
-_PATIENCE: Final[Mapping[str, float]] = {"close-hammer": 10.0}
+_PATIENCE: Final[Mapping[str, float]] = {
+    "close-hammer": 10.0,
+    "close-hints": 0.5,
+    "close-logic": 0.5,
+    "close-using": 0.5,
+}
 _PATIENCE_ELSE: Final = 1.0
 """Seconds that a tactic may run: those that need longer rarely end at all, and there are many to try."""
 

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from prover_coq.portfolio_view import TermView, TypeKind, identifiers, is_identifier, type_kind, view_term
+from prover_coq.portfolio_view import (
+    TermView,
+    TypeKind,
+    identifiers,
+    is_identifier,
+    says_something,
+    type_kind,
+    view_term,
+)
 from prover_core.contracts.policy import PolicyRequest
 from prover_core.types import Goal, Premise
 
@@ -15,6 +23,7 @@ __all__ = ["Context", "Fact", "Lemma", "Variable", "names_of", "read_context", "
 
 _FACT_NAMES: Final = ("H", "IH", "Heq", "Hin")
 _MOST_LEMMAS: Final = 64
+_LOGIC: Final = frozenset({"=", "<->", "/\\", "\\/", "~", "<>", "exists", "True", "False", ","})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,8 @@ class Lemma:
     rewrites: float
     """The same for the left side of an equation; 0.0: no equation."""
     rewrites_back: float
+    uses: float
+    """Like ``applies``, for a lemma that fits a part of the conclusion: one side of a disjunction, say."""
     determined: bool
     """Applying it backwards leaves nothing to guess, and its conclusion says something."""
 
@@ -120,7 +131,7 @@ def read_context(request: PolicyRequest, *, hammer: bool) -> Context | None:
         view=view,
         variables=tuple(variables),
         facts=tuple(facts),
-        lemmas=tuple(_lemma(premise, view, symbols) for premise in request.premises[:_MOST_LEMMAS]),
+        lemmas=_lemmas(request.premises[:_MOST_LEMMAS], view, symbols),
         depth=request.state.depth,
         hammer=hammer,
     )
@@ -144,28 +155,53 @@ def _hypotheses(goal: Goal, view: TermView) -> tuple[list[Variable], list[Fact]]
     return variables, facts
 
 
-def _lemma(premise: Premise, view: TermView, symbols: frozenset[str]) -> Lemma:
-    lemma = view_term(premise.statement)
-    applies = 0.0
-    if lemma.head == view.head or lemma.head == "<->":
-        applies = _share(symbols_of(lemma.body), symbols)
+def _lemmas(premises: Sequence[Premise], view: TermView, symbols: frozenset[str]) -> tuple[Lemma, ...]:
+    """The premises that say something: not those about equality or logic alone, such as ``eq_trans``."""
+    heads = _heads(view, 4)
+    read = ((premise.name, view_term(premise.statement)) for premise in premises)
+    return tuple(
+        _lemma(name, lemma, view, heads, symbols)
+        for name, lemma in read
+        if (symbols_of(lemma.body) | symbols_of(" ".join(lemma.premises))) - _LOGIC
+    )
+
+
+def _lemma(
+    name: str, lemma: TermView, view: TermView, heads: frozenset[str], symbols: frozenset[str]
+) -> Lemma:
+    share = _share(symbols_of(lemma.body), symbols)
+    applies = uses = 0.0
+    if lemma.head in (view.head, "<->"):
+        applies = share
     elif lemma.head in ("False", "~"):
         applies = 0.05
+    if lemma.head in heads:
+        uses = share
     rewrites = rewrites_back = 0.0
     if lemma.head in ("=", "==", "<->", "≡"):
         rewrites = _share(symbols_of(lemma.left), symbols)
         rewrites_back = _share(symbols_of(lemma.right), symbols)
-    used = view_term(lemma.body).symbols | identifiers(lemma.body)
-    determined = all(
+    used = identifiers(lemma.body)
+    determined = bool(symbols_of(lemma.body) - _LOGIC) and all(
         binder.name in used or type_kind(binder.type) == TypeKind.SORT for binder in lemma.binders
-    ) and bool(symbols_of(lemma.body) - {"=", "<->"})
-    return Lemma(premise.name, lemma, applies, rewrites, rewrites_back, determined)
+    )
+    return Lemma(name, lemma, applies, rewrites, rewrites_back, uses, determined)
+
+
+def _heads(view: TermView, depth: int) -> frozenset[str]:
+    """The head of a proposition, and those of its parts under connectives and quantifiers."""
+    heads = frozenset({view.head})
+    if depth and view.head in ("/\\", "\\/", "<->"):
+        return heads | _heads(view_term(view.left), depth - 1) | _heads(view_term(view.right), depth - 1)
+    if depth and view.head == "exists":
+        return heads | _heads(view_term(view.body.partition(",")[2].strip()), depth - 1)
+    return heads
 
 
 @functools.lru_cache(maxsize=16384)
 def symbols_of(term: str) -> frozenset[str]:
-    """Symbols of a term that say something: no single letters, which are mostly variables."""
-    return frozenset(s for s in view_term(term).symbols if not (len(s) <= 2 and is_identifier(s)))
+    """Symbols of a term that say something."""
+    return frozenset(filter(says_something, view_term(term).symbols))
 
 
 def _share(part: frozenset[str], whole: frozenset[str]) -> float:

@@ -8,6 +8,7 @@ instance of the same kind (the third variable in view, the tenth lemma).
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
@@ -24,6 +25,9 @@ _MOST_VARIABLES: Final = 6
 _MOST_FACTS: Final = 8
 _MOST_FORWARD: Final = 16
 _CONNECTIVES: Final = frozenset({"=", "<->", "/\\", "\\/", "exists", "False", "True", "~", "<>", "<=", "<"})
+_QUANTIFIED: Final = re.compile(r"(?:exists|∃|\{)\s*[\w']+\s*(?::\s*([^,|&]*))?[,|&]")
+"""``exists x : T,`` and ``{x : T | ...}``; the group is the type."""
+_CONSTANTS: Final = {"bool": ("true", "false"), "nat": ("0", "1"), "list": ("nil",), "option": ("None",)}
 _STEP: Final = 0.25
 """Penalty from one instance to the next."""
 
@@ -39,7 +43,7 @@ def _close(context: Context) -> Instances:
 
 def _close_hints(context: Context) -> Instances:
     yield "auto with *", 0.0
-    yield "solve [eauto with *]", 0.4
+    yield "solve [eauto with *]", 0.7
 
 
 def _close_arithmetic(context: Context) -> Instances:
@@ -62,19 +66,21 @@ def _close_algebra(context: Context) -> Instances:
 def _close_logic(context: Context) -> Instances:
     yield "tauto", 0.0
     yield "intuition congruence", 0.1
-    yield "solve [intuition eauto]", 0.4
-    yield "solve [simpl in *; intuition (subst; auto)]", 0.3
-    yield "solve [firstorder]", 0.7
+    yield "solve [simpl in *; intuition (subst; auto)]", 0.2
+    yield "solve [firstorder]", 0.6
+    yield "solve [intuition eauto]", 0.8
     yield "solve [simpl in *; firstorder (subst; auto)]", 0.9
 
 
 def _close_using(context: Context) -> Instances:
-    safe = [lemma.name for lemma in _applicable(context) if lemma.determined][:6]
+    usable = sorted((m for m in context.lemmas if m.uses > 0), key=lambda m: -m.uses)
+    safe = ", ".join([lemma.name for lemma in usable if lemma.determined][:6])
     if safe:
-        yield f"solve [auto using {', '.join(safe)}]", 0.0
-    names = [lemma.name for lemma in _applicable(context)[:4]]
-    if names:
-        yield f"solve [eauto 4 using {', '.join(names)}]", 0.8
+        yield f"solve [auto using {safe}]", 0.0
+        if context.view.head in _CONNECTIVES or any(fact.view.head == "\\/" for fact in context.facts):
+            yield f"solve [intuition (auto using {safe})]", 0.3
+    if usable:
+        yield f"solve [eauto 4 using {', '.join(lemma.name for lemma in usable[:4])}]", 0.8
 
 
 def _close_hammer(context: Context) -> Instances:
@@ -112,12 +118,20 @@ def _choose(context: Context) -> Instances:
 
 
 def _witness(context: Context) -> Instances:
-    if context.view.head not in ("exists", "{", "ex", "sig", "sigT"):
+    found = _QUANTIFIED.match(context.view.body)
+    if found is None:
         return
     yield "eexists", 0.0
-    candidates = [v.name for v in context.data() if not v.bound]
-    for place, name in enumerate([*candidates, "0", "nil"][:_MOST_VARIABLES]):
-        yield f"exists {name}", _STEP * place
+    data = [v for v in context.data() if not v.bound]
+    kind = (found[1] or "").strip()
+    alike = [v.name for v in data if v.type == kind]
+    names = [
+        *alike,
+        *_CONSTANTS.get(kind.split()[0] if kind else "", ()),
+        *(v.name for v in data if v.type != kind),
+    ]
+    for place, name in enumerate(names[:_MOST_VARIABLES]):
+        yield f"exists {name}", 0.5 * _STEP * place
 
 
 def _constructor(context: Context) -> Instances:
@@ -276,6 +290,9 @@ def _apply_ih(context: Context) -> Instances:
             yield f"apply {fact.name}", 0.0
             yield f"apply {fact.name}; auto with *", 0.1
             yield f"eapply {fact.name}", 0.5
+            for other in _facts(context)[:3]:
+                if other.plain and not other.inductive:
+                    yield f"apply {fact.name} in {other.name}", 0.6
 
 
 def _rewrite_fact(context: Context) -> Instances:
@@ -341,7 +358,7 @@ def _apply_lemma(context: Context) -> Instances:
         penalty = (1 - lemma.applies) + 0.04 * place
         yield f"apply {lemma.name}", penalty
         if not lemma.determined:
-            yield f"solve [eapply {lemma.name}; eauto]", penalty
+            yield f"solve [eapply {lemma.name}; eauto]", penalty + 0.2
             yield f"eapply {lemma.name}", penalty + 0.5
 
 
@@ -352,7 +369,8 @@ def _rewrite_lemma(context: Context) -> Instances:
     for place, lemma in enumerate(ranked[:24]):
         penalty = 2 * (1 - lemma.rewrites) + 0.04 * place
         yield f"rewrite {lemma.name}", penalty
-        yield f"now rewrite {lemma.name}", penalty
+        if lemma.view.head == "=":
+            yield f"now rewrite {lemma.name}", penalty
 
 
 def _rewrite_lemma_back(context: Context) -> Instances:

@@ -13,7 +13,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-__all__ = ["Binder", "TermView", "TypeKind", "identifiers", "is_identifier", "type_kind", "view_term"]
+__all__ = [
+    "Binder",
+    "TermView",
+    "TypeKind",
+    "identifiers",
+    "is_identifier",
+    "says_something",
+    "type_kind",
+    "view_term",
+]
 
 _TOKEN: Final = re.compile(
     r"""\s+
@@ -106,6 +115,17 @@ _DATA_HEADS: Final = frozenset(
     """nat bool list option Z N positive ascii string prod sum unit Empty_set comparison t Fin.t Vector.t
     vector tree sumbool sumor byte int Q R sig sigT elt key""".split()
 )
+
+
+_SHORT: Final = frozenset({"S", "O", "In", "Z", "N", "Q", "R", "le", "lt", "xO", "xI", "xH"})
+_NOISE: Final = frozenset({":", "=>", "|", ":=", "@", "_", ".", "->", "!", "%", "?"})
+
+
+def says_something(symbol: str) -> bool:
+    """Whether a symbol tells terms apart: no punctuation, and by its looks no variable."""
+    if symbol in _NOISE:
+        return False
+    return len(symbol) > 2 or symbol in _SHORT or not is_identifier(symbol)
 
 
 def is_identifier(text: str) -> bool:

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from prover_coq.portfolio_view import TypeKind, is_identifier, type_kind, view_term
+from prover_coq.portfolio_view import TypeKind, says_something, type_kind, view_term
 from prover_core.types import Goal, Premise
 
 __all__ = ["SEARCH_ALL", "PremiseIndex"]
@@ -27,6 +27,8 @@ _RESULT: Final = re.compile(r"\s*([^\W\d][\w'.]*)\s*:\s+(.*)", re.DOTALL)
 _SCHEMES: Final = ("_ind", "_rec", "_rect", "_sind")
 _FACT_WEIGHT: Final = 0.4
 """What a symbol of a hypothesis counts, beside one of the conclusion."""
+_SAME: Final = {">": "<", ">=": "<=", "≥": "≤", "<>": "~", "≠": "¬"}
+"""Notations that only turn another one around, or hide one."""
 _HEAD_BONUS: Final = 1.5
 _LONGEST: Final = 600
 """Statements longer than this (in characters) are induction schemes and records, not lemmas to apply."""
@@ -125,15 +127,4 @@ def _symbols(text: str) -> frozenset[str]:
     for premise in view.premises:
         symbols |= view_term(premise).symbols
     bound = {binder.name for binder in view.binders}
-    return frozenset(_SAME.get(s, s) for s in symbols - bound if not _is_variable(s))
-
-
-def _is_variable(symbol: str) -> bool:
-    """By its looks: short, and none of the constructors of numbers."""
-    return symbol in _NOISE or (len(symbol) <= 2 and is_identifier(symbol) and symbol not in _SHORT)
-
-
-_SHORT: Final = frozenset({"S", "O", "In", "Z", "N", "Q", "R", "le", "lt", "xO", "xI", "xH"})
-_SAME: Final = {">": "<", ">=": "<=", "≥": "≤", "<>": "~", "≠": "¬"}
-"""Notations that only turn another one around, or hide one."""
-_NOISE: Final = frozenset({":", "=>", "|", ":=", "@", "_", ".", "->", "!", "%", "?"})
+    return frozenset(_SAME.get(s, s) for s in symbols - bound if says_something(s))
