@@ -119,8 +119,6 @@ class Engine(ABC):
     def read_messages(self, answer: bytes) -> list[str]:
         """What the prover said in a reply to a query."""
 
-    # --- process ---------------------------------------------------------------------------------
-
     def start(self, deadline: float) -> None:
         """Start the process, or start it again; the line is empty then.
 
@@ -170,8 +168,6 @@ class Engine(ABC):
             self._channel.child.close()
             self._channel = None
         self._ids, self._stray = [], []
-
-    # --- operations ------------------------------------------------------------------------------
 
     def explore(
         self, keep: int, path: Sequence[str], sentences: Sequence[str], limit_s: float, *, stay: bool = False
