@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,9 @@ from prover_core.builtin.fake import FakeEnvironment, FakeOptions
 from prover_core.contracts import PolicyRequest, Portfolio, ProofEnvironment
 from prover_core.errors import ConfigError, ContractError
 from prover_core.plugins.manager import PluginManager
+from prover_core.runner import Runner, RunSettings
+from prover_core.search import BestFirstSearch
+from prover_core.store import RunStore, collect_provenance
 from prover_core.testing import PolicyContract
 from prover_core.types import Limits, Suggestion
 from prover_models.portfolio import PortfolioOptions, PortfolioPolicy
@@ -84,6 +88,33 @@ def test_premises_are_asked_for_where_the_portfolio_wants_them(wanted: bool) -> 
     with _Own(FakeOptions()) as environment:
         policy.bind(environment)
     assert policy.wants_premises is wanted
+
+
+@pytest.mark.parametrize(("setting", "expected"), [(None, 256), (4, 4)])
+def test_a_run_asks_for_as_many_as_the_policy_says_unless_told(
+    tmp_path: Path, setting: int | None, expected: int
+) -> None:
+    asked: list[int] = []
+
+    class Noting(PortfolioPolicy):
+        def suggest(self, requests: Sequence[PolicyRequest], k: int) -> list[list[Suggestion]]:
+            asked.append(k)
+            return super().suggest(requests, k)
+
+    with FakeEnvironment(FakeOptions()) as environment:
+        policy = Noting()
+        policy.bind(environment)
+        with RunStore.create(tmp_path / "run", {}, collect_provenance(), fsync=False) as store:
+            runner = Runner(
+                environment=environment,
+                policy=policy,
+                search=BestFirstSearch(),
+                theorems=[environment.theorem("a /\\ b -> b", name="t")],
+                settings=RunSettings(suggestions=setting),
+                store=store,
+            )
+            assert runner.run().proved == 1
+    assert set(asked) == {expected}
 
 
 def test_it_is_what_the_preset_tactics_names() -> None:
