@@ -3,8 +3,7 @@
     python benchmarks/coq_portfolio.py Bool Arith Lists --seconds 20 --sample 60
     python benchmarks/coq_portfolio.py --half train ZArith Sorting Relations Vectors --seconds 5 --templates
 
-Priors are tuned on the ``train`` half of all areas (by a hash of the theorem's id) except Bool, Arith and
-Lists, which are for reporting. Every proof is verified by a fresh ``coqc`` with ``--verify``. Figures are of
+Priors are tuned on the ``train`` half (by a hash of the theorem's file and name); ``report`` is the other. Every proof is verified by a fresh ``coqc`` with ``--verify``. Figures are of
 one worker; run on a quiet machine for wall-time budgets to mean something.
 """
 
@@ -23,7 +22,14 @@ from pathlib import Path
 
 from prover_coq.environment import CoqEnvironment
 from prover_coq.options import CoqOptions
-from prover_core.contracts import PolicyRequest, ProofSession, SearchObserver, SearchStatus, StepEvent
+from prover_core.contracts import (
+    PolicyRequest,
+    ProofSession,
+    SearchObserver,
+    SearchStatus,
+    StepEvent,
+    Suggest,
+)
 from prover_core.errors import ProverError
 from prover_core.search import BestFirstOptions, BestFirstSearch
 from prover_core.types import Advanced, Budget, Limits, ProofState, Solved, Suggestion, Theorem, TimedOut
@@ -121,7 +127,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--version", default=None, help="Coq version to take, e.g. 8.20")
     parser.add_argument("--search", default="{}", help="options of best-first, as JSON")
     parser.add_argument("--only", default="", help="theorems whose id contains this")
-    parser.add_argument("--suggestions", type=int, default=256)
+    parser.add_argument("--suggestions", type=int, default=PortfolioPolicy.suggestions)
     parser.add_argument("--templates", action="store_true", help="print what each template did")
     parser.add_argument("--verify", action="store_true", help="count only what coqc accepts")
     parser.add_argument("--json", default=None, help="write all attempts to this file")
@@ -187,7 +193,7 @@ def _attempt(
     )
 
 
-def _suggest(policy: PortfolioPolicy, session: ProofSession, theorem: Theorem, k: int):  # type: ignore[no-untyped-def]
+def _suggest(policy: PortfolioPolicy, session: ProofSession, theorem: Theorem, k: int) -> Suggest:
     def suggest(states: Sequence[ProofState]) -> list[list[Suggestion]]:
         requests = [
             PolicyRequest(
@@ -201,15 +207,13 @@ def _suggest(policy: PortfolioPolicy, session: ProofSession, theorem: Theorem, k
 
 
 def _print_templates(table: dict[str, Template]) -> None:
-    print(
-        f"\n{'template':20} {'tries':>7} {'accepted':>8} {'new':>6} {'on path':>7} {'timeouts':>8} {'ms/try':>7} path/new"
-    )
+    heads = ("tries", "accepted", "new", "on path", "timeouts", "ms/try", "path/new")
+    print(f"\n{'template':20}" + "".join(f"{head:>9}" for head in heads))
     for name, row in sorted(table.items(), key=lambda item: -item[1].on_path):
         share = row.on_path / row.new if row.new else 0.0
-        ms = 1000 * row.seconds / max(1, row.tries)
-        print(
-            f"{name:20} {row.tries:7} {row.accepted:8} {row.new:6} {row.on_path:7} {row.timed_out:8} {ms:7.2f} {share:.3f}"
-        )
+        counts = (row.tries, row.accepted, row.new, row.on_path, row.timed_out)
+        numbers = "".join(f"{count:9}" for count in counts)
+        print(f"{name:20}{numbers}{1000 * row.seconds / max(1, row.tries):9.2f}{share:9.3f}")
 
 
 def _print_summary(attempts: Sequence[Attempt]) -> None:
@@ -222,9 +226,8 @@ def _print_summary(attempts: Sequence[Attempt]) -> None:
     print(dict(counts.most_common(12)))
     seconds, tries = sum(a.seconds for a in attempts), sum(a.tries for a in attempts)
     env, model = sum(a.seconds_env for a in attempts), sum(a.seconds_model for a in attempts)
-    print(
-        f"{seconds:.0f} s, env {env:.0f} s, policy {model:.0f} s, {tries} tries, {tries / max(seconds, 1e-9):.0f} tries/s"
-    )
+    rate = tries / max(seconds, 1e-9)
+    print(f"{seconds:.0f} s (prover {env:.0f} s, policy {model:.0f} s), {tries} tries, {rate:.0f} tries/s")
 
 
 if __name__ == "__main__":

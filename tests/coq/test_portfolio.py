@@ -62,7 +62,7 @@ def test_every_template_has_a_prior_and_every_prior_a_template() -> None:
         ("In x (y :: l)", ("x y : A", "l : list A"), ["constructor", "unfold In", "induction l"]),
         ("~ P", ("P : Prop",), ["intro", "tauto"]),
         ("P -> Q", ("P Q : Prop",), ["intros", "induction 1", "destruct 1"]),
-        ("{n = m} + {n <> m}", ("n m : nat",), ["decide equality"]),
+        ("{n = m} + {n <> m}", ("n m : nat",), ["decide equality", "left", "right"]),
         ("Q", ("H : P -> Q",), ["apply H"]),
         ("Q", ("H : P /\\ Q",), ["destruct H"]),
         ("Q", ("H : P \\/ Q",), ["destruct H"]),

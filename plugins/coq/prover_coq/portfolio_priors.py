@@ -38,7 +38,7 @@ PRIORS: Final[Mapping[str, float]] = {
     "congruent": -1.0,
     "scrutinee": -1.0,
     "rewrite-fact": -1.0,
-    "constructor": -1.1,
+    "constructor": -0.8,
     "intuition": -1.5,
     "choose": -1.2,
     "destruct": -1.3,

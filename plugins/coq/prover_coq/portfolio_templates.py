@@ -112,7 +112,7 @@ def _split(context: Context) -> Instances:
 
 
 def _choose(context: Context) -> Instances:
-    if context.view.head in ("\\/", "∨", "sumbool", "sumor", "{", "or"):
+    if context.view.head in ("\\/", "∨") or "} + {" in context.view.body:
         yield "left", 0.0
         yield "right", 0.0
 
@@ -136,11 +136,11 @@ def _witness(context: Context) -> Instances:
 
 def _constructor(context: Context) -> Instances:
     if context.view.head not in ("=", "<->", "/\\", "\\/", "exists", "False", "~", "<>"):
-        yield "solve [constructor; auto]", -0.3
-        yield "constructor", 0.0
-        yield "solve [econstructor; eauto]", 0.2
-        yield "constructor 2", 0.4
-        yield "econstructor", 0.8
+        yield "solve [constructor; auto]", 0.0
+        yield "constructor", 0.3
+        yield "solve [econstructor; eauto]", 0.5
+        yield "constructor 2", 0.7
+        yield "econstructor", 1.1
 
 
 def _decide(context: Context) -> Instances:
