@@ -28,6 +28,14 @@ _CONNECTIVES: Final = frozenset({"=", "<->", "/\\", "\\/", "exists", "False", "T
 _QUANTIFIED: Final = re.compile(r"(?:exists|∃|\{)\s*[\w']+\s*(?::\s*([^,|&]*))?[,|&]")
 """``exists x : T,`` and ``{x : T | ...}``; the group is the type."""
 _CONSTANTS: Final = {"bool": ("true", "false"), "nat": ("0", "1"), "list": ("nil",), "option": ("None",)}
+_BREAK: Final = (
+    "do 3 try (match goal with |- context [match ?e with _ => _ end] => destruct e eqn:?; simpl in * end)"
+)
+"""Case analysis on what the conclusion looks at, a few times over."""
+_BREAK_FACTS: Final = (
+    "do 3 try (match goal with "
+    "H : context [match ?e with _ => _ end] |- _ => destruct e eqn:?; simpl in * end)"
+)
 _STEP: Final = 0.25
 """Penalty from one instance to the next."""
 
@@ -216,6 +224,7 @@ def _induction_close(context: Context) -> Instances:
             f"solve [induction {name}; simpl; intros; try rewrite IH{name}; auto with *]",
             penalty + 0.2,
         )
+        yield f"solve [induction {name}; simpl; intros; {_BREAK}; try congruence; auto with *]", penalty + 0.4
         yield f"induction {name}; simpl in *; intros; try congruence; intuition", penalty + 0.8
     for (one, penalty), (two, _) in itertools.permutations(variables[:3], 2):
         if one.bound and two.bound:
@@ -257,6 +266,10 @@ def _destruct_close(context: Context) -> Instances:
 
 def _scrutinee(context: Context) -> Instances:
     place = 0
+    if context.view.scrutinees:
+        yield f"{_BREAK}; try congruence; auto with *", 0.0
+    if any(fact.view.scrutinees for fact in context.facts):
+        yield f"{_BREAK_FACTS}; try congruence; auto with *", 0.3
     for term in context.view.scrutinees[:3]:
         yield f"destruct ({term}) eqn:?", _STEP * place
         yield f"destruct ({term})", _STEP * place + 0.3
