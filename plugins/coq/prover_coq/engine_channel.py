@@ -25,6 +25,10 @@ _OVERRUN_MIN_S = 1.0
 """... and what it is always given."""
 _REACTION = 0.8
 """Part of that in which the prover must react; the rest is for ending it."""
+_LOOK_AHEAD = 4
+"""Groups that must still be unanswered ..."""
+_PAUSE_S = 0.0005
+"""... for the answers to be left to gather for so long: being woken for each costs both sides time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,8 @@ class Channel:
                     self._note_seconds(talk, now - started)
                     boundary = talk.head + (talk.finished() + 1) * talk.width
                     started, deadline = now, now + limit_s
+                    if total - len(answers) > _LOOK_AHEAD * talk.width:
+                        time.sleep(_PAUSE_S)
         except EnvironmentCrashedError as error:
             raise BrokenOffError(str(error), stderr_tail=error.stderr_tail) from error
 

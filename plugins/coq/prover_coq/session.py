@@ -143,6 +143,7 @@ class CoqSession(ProofSession):
             outcomes.append(Rejected(problem or "", RejectionKind.FORBIDDEN))
         before = self._engine.interrupts
         self._run_all(node, todo, timeout_s, stay, outcomes)
+        self._worker.tidy(len(todo))
         self.stats.tries += len(tactics)
         self.stats.interrupts += self._engine.interrupts - before
         self.stats.seconds += time.monotonic() - started

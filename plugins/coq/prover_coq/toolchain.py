@@ -158,7 +158,7 @@ def _ocaml_settings(ocaml: int) -> str:
     OCaml 5 reserves address space for 128 domains and knows no stack limit unless it is told otherwise;
     both would make a memory limit useless.
     """
-    return "s=4M,l=1M" if ocaml < 5 else "d=1,s=4M,l=1M"
+    return "s=4M,l=1M,o=40" if ocaml < 5 else "d=1,s=4M,l=1M"
 
 
 def _program(folder: Path, names: tuple[str, ...]) -> Path | None:
