@@ -220,9 +220,6 @@ def _scrutinee(context: Context) -> Instances:
             place += 1
 
 
-# --- facts -------------------------------------------------------------------------------------------
-
-
 def _facts(context: Context) -> tuple[Fact, ...]:
     return context.facts[:_MOST_FACTS]
 
@@ -294,9 +291,6 @@ def _subst(context: Context) -> Instances:
     if any(fact.view.head == "=" and fact.plain for fact in context.facts):
         yield "subst", 0.0
         yield "subst; simpl in *; auto", 0.2
-
-
-# --- lemmas ------------------------------------------------------------------------------------------
 
 
 def _applicable(context: Context) -> list[Lemma]:
