@@ -192,17 +192,18 @@ class Engine(ABC):
         message = f"{self.settings.name} does not go back to the state it was told to go back to"
         raise EngineLostError(message, replies, timed_out=False)
 
-    def extend(self, sentences: Sequence[str], limit_s: float) -> list[Reply]:
+    def extend(self, sentences: Sequence[str], limit_s: float, *, goals: bool = True) -> list[Reply]:
         """Run sentences one after the other; stops after the first that is not accepted.
 
-        The accepted ones stay on the line. ``limit_s`` holds for each of them.
+        The accepted ones stay on the line. ``limit_s`` holds for each of them. Without ``goals``, which
+        take time to print, the replies' answers hold none.
 
         :raises EngineLostError: the process is gone; it holds the replies that came before.
         """
         replies: list[Reply] = []
         for start in range(0, len(sentences), _CHAIN_WINDOW):
             with self._sane(replies):
-                self._extend_window(sentences[start : start + _CHAIN_WINDOW], limit_s, replies)
+                self._extend_window(sentences[start : start + _CHAIN_WINDOW], limit_s, goals, replies)
             if replies[-1].kind is not ReplyKind.OK:
                 break
         return replies
@@ -327,7 +328,10 @@ class Engine(ABC):
             return reply
         if added >= self._next_id:
             self._next_id = added + 1
-        answer = self._read_run(answers[1:])
+        if len(answers) == 2:  # one call to execute it, and nothing else
+            answer = answers[1] if self._is_good(answers[1]) else None
+        else:
+            answer = self._read_run(answers[1:])
         if answer is not None:
             return Reply(ReplyKind.OK, answer)
         return self._failed(next(a for a in answers if not self._is_good(a)))
@@ -340,12 +344,15 @@ class Engine(ABC):
             else:
                 self._stray.append(added)
 
-    def _extend_window(self, sentences: Sequence[str], limit_s: float, replies: list[Reply]) -> None:
+    def _extend_window(
+        self, sentences: Sequence[str], limit_s: float, goals: bool, replies: list[Reply]
+    ) -> None:
         head, head_answers = self._head(())
-        talk = Talk(head_answers, 1 + self.RUN_ANSWERS, len(sentences))
+        run, width = (self._encode_run, 1 + self.RUN_ANSWERS) if goals else (self._encode_exec, 2)
+        talk = Talk(head_answers, width, len(sentences))
         parts, tip = [head], self._ids[-1]
         for new, sentence in enumerate(sentences, self._next_id):
-            parts.append(self._encode_add(sentence, tip, new) + self._encode_run(new))
+            parts.append(self._encode_add(sentence, tip, new) + run(new))
             tip = new
         if self.OWN_NUMBERS:
             self._next_id += len(sentences)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -70,8 +71,9 @@ class CoqEnvironment(ProofEnvironment):
         deadline = time.monotonic() + limits.open_timeout_s
         prefix, where = self._prefix(theorem)
         file = Path(theorem.file).absolute() if theorem.file is not None else None
-        key = (file, theorem.options, limits.memory_mb, limits.sandbox)
-        make = functools.partial(self._engine, file, theorem.options, limits)
+        options = self._all_options(theorem)
+        key = (file, options, limits.memory_mb, limits.sandbox)
+        make = functools.partial(self._engine, file, options, limits)
         worker, reply = self._pool.open(key, make, prefix, theorem.statement, where, deadline)
         settings = SessionSettings(
             qed="Defined." if theorem.metadata.get("terminator") == "Defined" else "Qed.",
@@ -93,6 +95,7 @@ class CoqEnvironment(ProofEnvironment):
             return Verdict(VerdictStatus.MACHINERY_FAILED, log=str(error))
         allowed = STDLIB_AXIOMS | frozenset(self.options.allow_axioms)
         verifier = CoqVerifier(toolchain, allowed)
+        theorem = replace(theorem, options=self._all_options(theorem))
         return verifier.verify(theorem, proof, limits, kernel_recheck=kernel_recheck)
 
     def theorem(self, statement: str, *, name: str = "", preamble: str = "") -> Theorem:
@@ -126,6 +129,9 @@ class CoqEnvironment(ProofEnvironment):
     def _toolchain(self) -> CoqToolchain:
         return find_toolchain(self.options.bin, version=self.options.version, need=self._need)
 
+    def _all_options(self, theorem: Theorem) -> tuple[str, ...]:
+        return (*theorem.options, *self.options.extra_args)
+
     def _prefix(self, theorem: Theorem) -> tuple[str, str]:
         """The text before the statement, and what to call it in messages."""
         if theorem.file is None or theorem.span is None:
@@ -145,7 +151,7 @@ class CoqEnvironment(ProofEnvironment):
         """An engine, not yet started, for text of ``file`` that is put into ``folder``."""
         toolchain = self._toolchain
         program = toolchain.program(self._need)
-        arguments = scratch_options(file, (*options, *self.options.extra_args), folder)
+        arguments = scratch_options(file, options, folder)
         if file is not None:
             arguments += ["-topfile", str(folder / file.name)]
         make: type[Engine]

@@ -141,7 +141,7 @@ class Worker:
         """Execute the text after ``start`` sentence by sentence."""
         sentences = [s for s in split_sentences(prefix, start) if s.complete]
         texts = [s.text for s in sentences]
-        replies = self.engine.extend(texts, max(0.1, deadline - time.monotonic()))
+        replies = self.engine.extend(texts, max(0.1, deadline - time.monotonic()), goals=False)
         for sentence, reply in zip(sentences, replies, strict=False):
             if reply.kind is not ReplyKind.OK:
                 self._refuse_late(reply, where)
