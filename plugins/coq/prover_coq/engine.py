@@ -18,15 +18,13 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 from prover_coq.engine_channel import BrokenOffError, Channel, EngineSettings, Talk
-from prover_coq.engine_reply import EngineLostError, ReplayError, Reply, ReplyKind
+from prover_coq.engine_reply import EngineLostError, ReplayError, Reply, ReplyKind, failed_reply
 from prover_core.errors import ProtocolError
 from prover_core.types import Goals
 
 __all__ = ["Engine", "EngineLostError", "EngineSettings", "ReplayError", "Reply", "ReplyKind"]
 
-_MEMORY = ("Out of memory.", "Stack overflow.")
 _LOST_ITS_PLACE = re.compile("Stm.add called for a different state|NoSuchState|Unknown state|Vcs_aux.Expired")
-_INTERRUPT = "User interrupt."
 _CHAIN_WINDOW = 64
 """Sentences written ahead when extending: what is wasted when one of them fails."""
 
@@ -371,12 +369,7 @@ class Engine(ABC):
             at += talk.width
 
     def _failed(self, answer: bytes) -> Reply:
-        message = self._failure(answer)
-        if message.startswith(_MEMORY):
-            return Reply(ReplyKind.MEMORY, message=message)
-        if message == _INTERRUPT:
-            return Reply(ReplyKind.TIMED_OUT, message=message)
-        return Reply(ReplyKind.FAILED, message=message)
+        return failed_reply(self._failure(answer))
 
     def _converse(
         self, talk: Talk, data: bytes, limit_s: float, replies: list[Reply], path: Sequence[str] = ()

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from prover_core.errors import MachineryError
 
-__all__ = ["EngineLostError", "ReplayError", "Reply", "ReplyKind"]
+__all__ = ["EngineLostError", "ReplayError", "Reply", "ReplyKind", "failed_reply"]
+
+
+_MEMORY = ("Out of memory.", "Stack overflow.")
+_INTERRUPT = "User interrupt."
+"""What SIGINT makes the prover say."""
 
 
 class ReplyKind(enum.Enum):
@@ -30,6 +35,15 @@ class Reply:
     message: str = ""
     """For everything but ``OK``: the error."""
     seconds: float = 0.0
+
+
+def failed_reply(message: str) -> Reply:
+    """The reply to a sentence that failed with ``message``."""
+    if message.startswith(_MEMORY):
+        return Reply(ReplyKind.MEMORY, message=message)
+    if message == _INTERRUPT:
+        return Reply(ReplyKind.TIMED_OUT, message=message)
+    return Reply(ReplyKind.FAILED, message=message)
 
 
 class EngineLostError(MachineryError):
