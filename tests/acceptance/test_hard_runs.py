@@ -56,7 +56,7 @@ def command(data: Path, out: Path, *extra: str) -> list[str]:
     ]  # fmt: skip
 
 
-def run(args: list[str], timeout: float = 170, **kwargs: Any) -> subprocess.CompletedProcess[str]:
+def run(args: list[str], timeout: float = 400, **kwargs: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(args, capture_output=True, text=True, timeout=timeout, check=False, **kwargs)
 
 
@@ -98,6 +98,10 @@ def assert_no_orphans(marker: str) -> None:
     pytest.fail(f"left over: {left}")
 
 
+pytestmark = pytest.mark.timeout(600)  # whole runs of a real prover, on machines of any speed
+
+
+@pytest.mark.timeout(900)
 def test_provers_killed_a_hundred_times_lose_nothing(theorems: Path, tmp_path: Path) -> None:
     """kill -9 on a random prover, 100 times in one run, then a resume in peace."""
     calm = tmp_path / "calm"
@@ -114,7 +118,7 @@ def test_provers_killed_a_hundred_times_lose_nothing(theorems: Path, tmp_path: P
             arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
         ) as process:
             kills += storm(process, rng, 100 - kills)
-            _, errors = process.communicate(timeout=170)
+            _, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors
         assert sorted(statuses(out)) == sorted(statuses(calm)), "every theorem has a record"
         restarts += sum(r["restarts"] for r in results(out))

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ import pytest
 from prover_core.store import RunStore
 
 PROGRAM = Path(__file__).parent / "programs" / "run_fake.py"
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_they_come() -> Iterator[None]:
+    """Children get SIGHUP as usual, also where the tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def start(path: Path, *options: str) -> subprocess.Popen[str]:
@@ -127,7 +136,8 @@ def test_what_does_not_end_in_its_grace_time_is_not_recorded(tmp_path: Path, und
 def test_a_second_ctrl_c_stops_at_once_and_a_third_is_the_systems(tmp_path: Path) -> None:
     child = start(tmp_path / "run", "workers=2", "latency_ms=50", "grace_s=100", "tries=100000")
     child.send_signal(signal.SIGINT)
-    time.sleep(0.4)
+    while '"stopping"' not in (tmp_path / "run" / "log.jsonl").read_text():
+        time.sleep(0.05)
     began = time.monotonic()
     child.send_signal(signal.SIGINT)
     returned, _, err = finish(child)
