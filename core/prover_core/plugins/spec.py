@@ -82,7 +82,19 @@ def prover_register_searches() -> Mapping[str, str]:
 
 @hookspec
 def prover_register_formats() -> Mapping[str, str]:
-    """Data formats: name -> ``"module:Class"`` of a reader and writer, for ``prover data convert``."""
+    """Data formats: name -> ``"module:Class"`` of a ``DataFormat``, for ``prover data convert``."""
+    raise NotImplementedError
+
+
+@hookspec
+def prover_register_extractors() -> Mapping[str, str]:
+    """Extractors: name -> ``"module:Class"`` of an ``Extractor``, for ``prover extract NAME``."""
+    raise NotImplementedError
+
+
+@hookspec
+def prover_register_retrievers() -> Mapping[str, str]:
+    """Premise selection: name -> ``"module:Class"`` of a ``Retriever``."""
     raise NotImplementedError
 
 

@@ -1,0 +1,106 @@
+"""The contracts of what makes, reads, writes and searches proof data."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from prover_core.types import Goal, Premise
+
+if TYPE_CHECKING:
+    from prover_core.records import DeclarationRecord, ProofRecord
+
+__all__ = ["DataFormat", "Drop", "ExtractionReport", "Extractor", "ReadProblem", "Retriever", "WriteReport"]
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Rows left out for one reason."""
+
+    reason: str
+    count: int
+    examples: tuple[str, ...] = ()
+    """Up to five ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteReport:
+    """What a writer wrote, what it left out and why, and what the format cannot hold."""
+
+    written: int
+    files: tuple[Path, ...] = ()
+    dropped: tuple[Drop, ...] = ()
+    lost_fields: tuple[str, ...] = ()
+    """Fields of the records that this format has no place for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadProblem:
+    """A row that could not be read; with ``lenient`` it is counted and skipped, else it is an error."""
+
+    file: Path
+    line: int | None
+    reason: str
+
+
+class DataFormat(ABC):
+    """A file format of proof data. Its constructor takes its ``Options`` model."""
+
+    name: ClassVar[str]
+    readable: ClassVar[bool] = True
+    writable: ClassVar[bool] = True
+
+    @abstractmethod
+    def read(
+        self, path: Path, *, lenient: bool = False, problems: list[ReadProblem] | None = None
+    ) -> Iterator[ProofRecord]:
+        """Records of a file or folder, one at a time.
+
+        :raises DataError: malformed input; the message names file and line. With ``lenient`` the row is
+            appended to ``problems`` and skipped.
+        """
+
+    @abstractmethod
+    def write(self, records: Iterable[ProofRecord], path: Path) -> WriteReport:
+        """Write records; whatever is left out is in the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionReport:
+    """What an extraction did."""
+
+    out: Path
+    files: int
+    files_skipped: int
+    """Done before, unchanged."""
+    proofs: int
+    proofs_failed: int
+    steps: int
+    seconds: float
+    details: dict[str, float] = field(default_factory=dict)
+
+
+class Extractor(ABC):
+    """Turns a prover's source files into a dataset folder (:mod:`prover_core.data.dataset`)."""
+
+    @abstractmethod
+    def extract(self, targets: Sequence[str], out: Path, *, workers: int = 1) -> ExtractionReport:
+        """Extract every proof of the targets (files, folders, or the extractor's own names).
+
+        Incremental and resumable: a file whose content and toolchain have not changed is skipped.
+        """
+
+
+class Retriever(ABC):
+    """Finds premises for a goal among those that are accessible."""
+
+    @abstractmethod
+    def index(self, declarations: Sequence[DeclarationRecord]) -> None:
+        """Take the corpus; called once."""
+
+    @abstractmethod
+    def retrieve(self, goal: Goal, accessible: Iterable[int] | None, k: int) -> list[Premise]:
+        """The best ``k`` premises, best first, with scores; ``accessible``: indices into the corpus."""
