@@ -8,12 +8,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from prover_core.errors import ConfigError
 from prover_core.types import Goal, Premise
 
 if TYPE_CHECKING:
     from prover_core.records import DeclarationRecord, ProofRecord
 
-__all__ = ["DataFormat", "Drop", "ExtractionReport", "Extractor", "ReadProblem", "Retriever", "WriteReport"]
+__all__ = [
+    "DataFormat",
+    "Drop",
+    "ExtractionReport",
+    "Extractor",
+    "ReadProblem",
+    "ReplayResult",
+    "Retriever",
+    "WriteReport",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,16 @@ class ExtractionReport:
     details: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """What the prover said to a recorded proof, run again where it came from."""
+
+    id: str
+    accepted: bool | None
+    """``None``: it could not be tried (no such file, the prover broke); ``detail`` says why."""
+    detail: str = ""
+
+
 class Extractor(ABC):
     """Turns a prover's source files into a dataset folder (:mod:`prover_core.data.dataset`)."""
 
@@ -92,6 +112,14 @@ class Extractor(ABC):
 
         Incremental and resumable: a file whose content and toolchain have not changed is skipped.
         """
+
+    def replay(self, records: Sequence[ProofRecord]) -> list[ReplayResult]:
+        """Run recorded proofs again in the prover; one result for each record, in their order.
+
+        :raises ConfigError: this extractor cannot.
+        """
+        message = f"{type(self).__name__} cannot replay proofs; validate without --replay"
+        raise ConfigError([message])
 
 
 class Retriever(ABC):
