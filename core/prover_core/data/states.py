@@ -6,6 +6,7 @@ The text of a recorded state is the text that the same state has at search time
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from prover_core.records import GoalRecord, HypothesisRecord, StateRecord
@@ -13,12 +14,15 @@ from prover_core.types import Goal, Goals, Hypothesis
 
 __all__ = [
     "goal_text",
-    "hypotheses_text",
+    "hypothesis_text",
+    "parse_hypothesis",
     "state_record",
     "state_text",
     "to_goal",
     "to_goals",
 ]
+
+_HYPOTHESIS = re.compile(r"(?P<names>[^\s:,]+(?:, ?[^\s:,]+)*) (?P<mark>:=|:) (?P<rest>.+)", re.DOTALL)
 
 
 def state_text(state: StateRecord) -> str:
@@ -31,9 +35,23 @@ def goal_text(goal: GoalRecord) -> str:
     return str(to_goal(goal))
 
 
-def hypotheses_text(goal: GoalRecord) -> str:
-    """Hypotheses one per line, oldest first; empty where there is none."""
-    return "\n".join(str(_hypothesis(h)) for h in goal.hypotheses)
+def hypothesis_text(h: HypothesisRecord) -> str:
+    """``names : type`` or ``names := body : type``; an empty type stands for a line that is no such thing."""
+    return str(_hypothesis(h)) if h.type else ", ".join(h.names)
+
+
+def parse_hypothesis(line: str) -> HypothesisRecord:
+    """The inverse of :func:`hypothesis_text`, as far as there is one: where a body or a type holds ``:``
+    itself, where one ends and the other begins is a guess. A line of another form is one name.
+    """
+    found = _HYPOTHESIS.fullmatch(line)
+    if found is None:
+        return HypothesisRecord(names=(line,), type="")
+    names = tuple(name.strip() for name in found["names"].split(","))
+    body, mark, type_ = found["rest"].partition(" : ") if found["mark"] == ":=" else ("", "", found["rest"])
+    if found["mark"] == ":=" and not mark:
+        return HypothesisRecord(names=(line,), type="")
+    return HypothesisRecord(names=names, type=type_, body=body if mark else None)
 
 
 def to_goals(state: StateRecord) -> Goals:
