@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from prover_core.errors import ConfigError
 from prover_core.types import Goal, Premise
@@ -105,6 +105,14 @@ class ReplayResult:
 
 class Extractor(ABC):
     """Turns a prover's source files into a dataset folder (:mod:`prover_core.data.dataset`)."""
+
+    progress: Callable[[Any], None] | None = None
+    """Called in the calling thread after each file, with an object that has the numbers ``files``,
+    ``files_done``, ``files_skipped``, ``proofs``, ``proofs_failed``, ``steps``, ``seconds``, and ``source``,
+    the file just done."""
+
+    def request_stop(self) -> None:  # noqa: B027 - an extractor that cannot stop early need not
+        """End :meth:`extract` soon; called in any thread, or by a signal handler. What is done is kept."""
 
     @abstractmethod
     def extract(self, targets: Sequence[str], out: Path, *, workers: int = 1) -> ExtractionReport:

@@ -106,7 +106,7 @@ def prover_register_presets() -> Iterable[Path]:
 
 @hookspec
 def prover_register_commands() -> Mapping[str, CommandSpec]:
-    """Sub-commands of ``prover``: name -> :class:`CommandSpec`."""
+    """Sub-commands of ``prover``: name -> :class:`CommandSpec`; ``data.NAME`` is one of ``prover data``."""
     raise NotImplementedError
 
 
