@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 VENV  ?= .venv
 PY    := $(VENV)/bin/python
-DEMO_RUN ?= runs/demo
+DEMO_RUN ?=
 
 .PHONY: help demo test test-all lint bench setup setup-demo setup-rocq9 docs clean
 

@@ -189,7 +189,7 @@ setup_sertop() {
         "The serapi backend needs SerAPI of Coq 8.20: opam install coq-serapi.8.20.0+0.20.0" \
         "Everything else works without it (backend idetop)."
     debian_root trixie coq coq-serapi
-    toolchain coq-8.20 "$CACHE/roots/trixie" coqc coqtop coqchk coqdep coqidetop.opt sertop
+    toolchain coq-8.20 "$CACHE/roots/trixie" coqc coqtop coqchk coqdep coqworker.opt coqidetop.opt sertop
 }
 
 setup_rocq9() {

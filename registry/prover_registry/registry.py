@@ -83,7 +83,7 @@ class Registry(Generic[T]):
             msg = f"the registry of {self.plural} is closed; {owner} cannot add {name!r} any more"
             raise RegistryFrozenError(msg)
         if not _NAME.fullmatch(name):
-            msg = f"{name!r} is no name for a {self.kind}: letters, digits, '.', '_' and '-' only"
+            msg = f"{self.kind} name {name!r} is not allowed: letters, digits, '.', '_' and '-' only"
             raise ValueError(msg)
         if not _TARGET.fullmatch(target):
             msg = f"{self.kind} {name!r} points to {target!r}, which is not of the form 'module:Class'"

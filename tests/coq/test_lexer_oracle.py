@@ -84,13 +84,10 @@ def test_standard_library_is_cut_as_coq_cuts_it(version: str, tmp_path: Path) ->
     assert checked > 3000
 
 
-@pytest.mark.parametrize("version", ["8.16", "8.20", "9.2"])
+@pytest.mark.parametrize("version", ["8.16", "8.20", pytest.param("9.2", marks=pytest.mark.rocq9)])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_traps_are_cut_as_coq_cuts_them(version: str, line_end: str, tmp_path: Path) -> None:
-    if version == "9.2":
-        install = require_coq(version, "coqidetop")
-    else:
-        install = require_coq(version)
+    install = require_coq(version, "coqtop")
     file = tmp_path / "traps.v"
     text = TRAPS.replace("\n", line_end)
     file.write_bytes(text.encode())

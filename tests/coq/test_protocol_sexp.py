@@ -117,9 +117,7 @@ def test_added_and_failed() -> None:
 
 
 def test_a_failure_of_one_word() -> None:
-    answer = (
-        b"(Answer 2 Ack)\x00(Answer 2(CoqExn((loc())(pp(Pp_string Timeout!))(str Timeout!))))\x00(Answer 2"
-    )
+    answer = b"(Answer 2 Ack)\x00(Answer 2(CoqExn((pp(Pp_string Timeout!))(str Timeout!))))\x00(Answer 2"
     assert sexp.failure(answer) == "Timeout!"
 
 
@@ -132,7 +130,7 @@ def test_the_word_coqexn_in_a_goal_is_no_failure() -> None:
 def test_goals_in_focus() -> None:
     first, second = run_answers(
         "\n  H : n = m ->\n      m = n\n  s := 3 : nat\n  n, m : nat\n============================\n"
-        "n =\nn\n\n============================\nTrue\n\n============================\nFalse\n\n"
+        "n =\nn\nnone\n============================\nTrue\nnone\n============================\nFalse\n\n"
         "  x : nat\n============================\nx = x"
     )
     assert sexp.has_goals(first, second) is True
@@ -181,13 +179,14 @@ def test_nothing_left_and_no_proof_are_told_apart() -> None:
 
 def test_what_the_prover_says_besides() -> None:
     said = (
-        b"(Answer 8 Ack)\x00(Feedback((doc_id 0)(span_id 7)(route 0)(contents(Message(level Notice)(loc())(pp("
-        b'Pp_string x))(str"plus_n_O: forall n, n = n + 0")))))\x00(Feedback((doc_id 0)(span_id 7)(route 0)('
-        b"contents(Message(level Warning)(loc())(pp(Pp_string y))(str deprecated)))))\x00(Answer 8(ObjList()))"
+        b"(Answer 8 Ack)\x00(Feedback((doc_id 0)(span_id 7)(route 0)(contents(Message(level Notice)(loc())"
+        b'(pp(Pp_string x))(str"plus_n_O: forall n, n = n + 0")))))\x00'
+        b"(Feedback((doc_id 0)(span_id 7)(route 0)(contents(Message(level Warning)(loc())"
+        b"(pp(Pp_string y))(str deprecated)))))\x00(Answer 8(ObjList()))"
         b"\x00(Answer 8"
     )
     assert sexp.messages(said) == ["plus_n_O: forall n, n = n + 0"]
 
 
-def test_states_are_cancelled_last_first() -> None:
-    assert sexp.parse(sexp.cancel_command([3, 9, 4])) == ["Cancel", ["9", "4", "3"]]
+def test_states_are_cancelled_first_first() -> None:
+    assert sexp.parse(sexp.cancel_command([3, 9, 4])) == ["Cancel", ["3", "4", "9"]]

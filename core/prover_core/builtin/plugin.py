@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from prover_core.plugins import CommandSpec, hookimpl
 
@@ -51,6 +52,12 @@ def prover_register_formats() -> Mapping[str, str]:
         "prompt-completion": f"{formats}.prompt_completion:PromptCompletionFormat",
         "xtuner": f"{formats}.xtuner:XtunerFormat",
     }
+
+
+@hookimpl
+def prover_register_presets() -> Iterable[Path]:
+    """Presets that need no prover."""
+    return [Path(__file__).parent / "presets"]
 
 
 @hookimpl

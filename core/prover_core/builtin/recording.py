@@ -1,12 +1,14 @@
 """Recordings of provers at work: what was asked, and what the prover answered.
 
-A recording is a JSONL file. Its first line names the format, the prover and its toolchain; each other
-line is one answer: ``theorem`` (a theorem was opened, with its first goals), ``unavailable`` (it could not
-be opened), ``step``, ``premises`` or ``verdict``. States are named by the tactics that lead to them.
+A recording is a JSONL file, which several runs may append to. The first line of each names the format,
+the prover and its toolchain; each other line is one answer: ``theorem`` (a theorem was opened, with its
+first goals), ``unavailable`` (it could not be opened), ``step``, ``premises``, ``verdict``, and so on. States
+are named by the tactics that lead to them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
@@ -50,6 +52,7 @@ __all__ = [
     "encode_theorem",
     "proof_key",
     "tactic_key",
+    "theorem_key",
 ]
 
 FORMAT = {"format": "prover-recording", "version": 1}
@@ -61,6 +64,12 @@ _OUTCOMES: dict[str, type[Any]] = {
 def tactic_key(tactic: str) -> str:
     """How a tactic is named in a recording: as it was given, outer blanks aside."""
     return tactic.strip()
+
+
+def theorem_key(theorem: Theorem) -> str:
+    """How a theorem is named in a recording: its id, and a digest of what it says and where it stands."""
+    where = (theorem.statement, theorem.preamble, theorem.file, theorem.span, theorem.options)
+    return f"{theorem.id}#{hashlib.blake2b(repr(where).encode(), digest_size=6).hexdigest()}"
 
 
 def proof_key(proof: Proof) -> str:
@@ -130,7 +139,7 @@ class _Recorder:
         self._lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("w", encoding="utf-8")
+            self._file = path.open("a", encoding="utf-8")
         except OSError as error:
             message = f"cannot write the recording {path}: {error}"
             raise DataError(message) from error
@@ -161,6 +170,9 @@ class RecordingEnvironment(ProofEnvironment):
 
     def __init__(self, environment: ProofEnvironment, path: Path) -> None:
         self._inner = environment
+        # It is what it wraps, to whoever looks at its theorems.
+        vars(self)["prover"] = environment.prover
+        vars(self)["file_suffixes"] = environment.file_suffixes
         self.capabilities = environment.capabilities
         header = {
             **FORMAT,
@@ -179,7 +191,7 @@ class RecordingEnvironment(ProofEnvironment):
             session = self._inner.open(theorem, limits)
         except TheoremUnavailableError as error:
             self._recorder.write(
-                {"kind": "unavailable", "theorem": encode_theorem(theorem), "message": str(error)}
+                {"kind": "unavailable", "theorem": theorem_key(theorem), "message": str(error)}
             )
             raise
         return _RecordingSession(session, theorem, self._recorder)
@@ -190,7 +202,7 @@ class RecordingEnvironment(ProofEnvironment):
         verdict = self._inner.verify(theorem, proof, limits, kernel_recheck=kernel_recheck)
         record = {
             "kind": "verdict",
-            "theorem": theorem.id,
+            "theorem": theorem_key(theorem),
             "proof": proof_key(proof),
             "recheck": kernel_recheck,
             "verdict": asdict(verdict),
@@ -216,7 +228,9 @@ class RecordingEnvironment(ProofEnvironment):
 
     def render(self, theorem: Theorem, proof: Proof) -> str:
         text = self._inner.render(theorem, proof)
-        self._recorder.write({"kind": "text", "theorem": theorem.id, "proof": proof_key(proof), "text": text})
+        self._recorder.write(
+            {"kind": "text", "theorem": theorem_key(theorem), "proof": proof_key(proof), "text": text}
+        )
         return text
 
     def portfolio(self) -> Portfolio | None:
@@ -232,14 +246,14 @@ class _RecordingSession(ProofSession):
 
     def __init__(self, session: ProofSession, theorem: Theorem, recorder: _Recorder) -> None:
         self._inner = session
-        self._theorem = theorem.id
+        self._theorem = theorem_key(theorem)
         self._recorder = recorder
         self._paths: dict[int, tuple[ProofState, tuple[str, ...]]] = {}
         self.root = session.root
         self.stats = session.stats
         self._name(session.root, ())
         goals = asdict(session.root.goals)
-        recorder.write({"kind": "theorem", "theorem": encode_theorem(theorem), "goals": goals})
+        recorder.write({"kind": "theorem", "theorem": self._theorem, "goals": goals})
 
     def step(self, state: ProofState, tactic: str, timeout_s: float) -> Outcome:
         outcome = self._inner.step(state, tactic, timeout_s)

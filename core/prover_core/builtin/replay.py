@@ -25,6 +25,7 @@ from prover_core.builtin.recording import (
     decode_verdict,
     proof_key,
     tactic_key,
+    theorem_key,
 )
 from prover_core.contracts import ComponentOptions, ProofEnvironment, ProofSession
 from prover_core.errors import (
@@ -76,12 +77,15 @@ class _Recording:
     texts: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def add(self, record: Mapping[str, Any]) -> None:
-        """Take in one line. :raises KeyError: it lacks something."""
+        """Take in one line.
+
+        :raises KeyError: it lacks something.
+        """
         match record["kind"]:
             case "theorem":
-                self.roots[record["theorem"]["id"]] = record
+                self.roots[record["theorem"]] = record
             case "unavailable":
-                self.unavailable[record["theorem"]["id"]] = record["message"]
+                self.unavailable[record["theorem"]] = record["message"]
             case "step":
                 self.steps[record["theorem"], tuple(record["path"]), record["tactic"]] = record
             case "premises":
@@ -106,10 +110,10 @@ def _load(path: Path) -> _Recording:
             for line in lines:
                 number += 1
                 record = json.loads(line)
-                if recording is not None:
+                if record.get("format") == FORMAT["format"] and record["version"] == FORMAT["version"]:
+                    recording = recording or _Recording(record)
+                elif recording is not None:
                     recording.add(record)
-                elif all(record.get(key) == value for key, value in FORMAT.items()):
-                    recording = _Recording(record)
                 else:
                     message = f"{path} is no recording of version {FORMAT['version']}"
                     raise DataError(message)
@@ -149,18 +153,19 @@ class ReplayEnvironment(ProofEnvironment):
         return Toolchain(**{**self._recording.header["toolchain"], "backend": "replay"})
 
     def open(self, theorem: Theorem, limits: Limits) -> ProofSession:
-        root = self._recording.roots.get(theorem.id)
+        key = theorem_key(theorem)
+        root = self._recording.roots.get(key)
         if root is not None:
             return _ReplaySession(theorem, root, self._recording)
-        if theorem.id in self._recording.unavailable:
-            raise TheoremUnavailableError(self._recording.unavailable[theorem.id])
+        if key in self._recording.unavailable:
+            raise TheoremUnavailableError(self._recording.unavailable[key])
         what = f"{theorem.name} ({theorem.id}) being opened"
         raise self._missing(what)
 
     def verify(
         self, theorem: Theorem, proof: Proof, limits: Limits, *, kernel_recheck: bool = False
     ) -> Verdict:
-        record = self._recording.verdicts.get((theorem.id, proof_key(proof), kernel_recheck))
+        record = self._recording.verdicts.get((theorem_key(theorem), proof_key(proof), kernel_recheck))
         if record is None:
             return Verdict(
                 VerdictStatus.MACHINERY_FAILED,
@@ -183,7 +188,7 @@ class ReplayEnvironment(ProofEnvironment):
         return [decode_theorem(record) for record in records]
 
     def render(self, theorem: Theorem, proof: Proof) -> str:
-        text = self._recording.texts.get((theorem.id, proof_key(proof)))
+        text = self._recording.texts.get((theorem_key(theorem), proof_key(proof)))
         return text if text is not None else "\n".join([theorem.statement, proof.text or "", *proof.tactics])
 
     def close(self) -> None:
@@ -202,6 +207,7 @@ class _ReplaySession(ProofSession):
     def __init__(self, theorem: Theorem, record: Mapping[str, Any], recording: _Recording) -> None:
         self.stats = SessionStats()
         self._theorem = theorem
+        self._key = theorem_key(theorem)
         self._recording = recording
         self._closed = False
         self.root = ProofState((self, ()), 0, decode_goals(record["goals"]))
@@ -209,7 +215,7 @@ class _ReplaySession(ProofSession):
     def step(self, state: ProofState, tactic: str, timeout_s: float) -> Outcome:
         path = self._path(state)
         tactic = tactic_key(tactic)
-        record = self._recording.steps.get((self._theorem.id, path, tactic))
+        record = self._recording.steps.get((self._key, path, tactic))
         if record is None:
             message = (
                 f"the recording has no answer to '{tactic[:200]}' in {self._theorem.name} after "
@@ -223,14 +229,14 @@ class _ReplaySession(ProofSession):
         return [self.step(state, tactic, timeout_s) for tactic in tactics]
 
     def premises(self, state: ProofState, limit: int = 50) -> Sequence[Premise]:
-        records = self._recording.premises.get((self._theorem.id, self._path(state)), [])
+        records = self._recording.premises.get((self._key, self._path(state)), [])
         return [Premise(**record) for record in records][:limit]
 
     def script(self, state: ProofState) -> tuple[str, ...]:
         path = self._path(state)
         if not path:
             return ()
-        return tuple(self._recording.steps[self._theorem.id, path[:-1], path[-1]]["script"])
+        return tuple(self._recording.steps[self._key, path[:-1], path[-1]]["script"])
 
     def close(self) -> None:
         self._closed = True

@@ -139,8 +139,9 @@ def _theorem_data(theorem: Any) -> dict[str, Any]:
 def _say_description(data: DataSource, listed: int, limit: int) -> None:
     description = data.describe()
     total = description.theorems
-    more = f" of {total}" if total is not None and total > listed else ""
-    if not more and limit and listed == limit:
-        more = ", perhaps more (--limit 0 lists all)"
-    facts = [f"{listed}{more} theorems", description.version, description.licence, description.origin]
+    of_all = f" of {total}" if total is not None and total > listed else ""
+    counted = f"{listed}{of_all} theorems"
+    if limit and listed == limit and listed != total:
+        counted += " (--limit 0 lists all)"
+    facts = [counted, description.version, description.licence, description.origin]
     warn("; ".join(fact for fact in facts if fact))

@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
-    if words[:1] in ([], ["--help"], ["-h"], ["help"]) and len(words) < 2:
+    if not words or words[0] in ("--help", "-h") or words == ["help"]:
         manager = installed_plugins()
         _warn_of_problems(manager)
         _say(_help(manager))
@@ -91,7 +91,8 @@ def _as_command(found: Any, name: str) -> Any:
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         app.command()(found)
         return typer.main.get_command(app)
-    msg = f"command {name!r} points to a {type(found).__name__}, which is no typer.Typer and no function"
+    kind = type(found).__name__
+    msg = f"command {name!r} points to an object of type {kind}, not to a typer.Typer or a function"
     raise UserError(msg)
 
 

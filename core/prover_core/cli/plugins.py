@@ -105,7 +105,7 @@ def _problems(manager: PluginManager) -> Iterator[Any]:
         if registry is None:
             continue
         if preset.name in registry:
-            reason = f"preset {preset.name!r} has the name of a {registry.kind}, which comes first"
+            reason = f"preset {preset.name!r} is hidden: {registry.kind} {preset.name!r} comes first"
             yield PluginProblem(file.name, file.owner, reason)
         if preset.component.partition(":")[0] not in registry:
             reason = (

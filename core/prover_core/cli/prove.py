@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from prover_core.cli.running import Request, resolve_request, run_settings, show
 from prover_core.config.build import Parts, build
 from prover_core.config.layers import Given
 from prover_core.config.resolve import ResolvedRun
+from prover_core.contracts.events import Event, RunEnded, RunObserver, RunStarted
 from prover_core.display import make_display
 from prover_core.errors import MachineryError
 from prover_core.plugins.manager import installed_plugins
@@ -112,6 +114,7 @@ def _attempt(resolved: ResolvedRun, parts: Parts, theorem: Theorem, out: Path | 
         RunStore.create(path, resolved.to_mapping(), provenance, trajectories=out is not None) as store,
     ):
         with make_display("auto") as display:
+            shown = _Retold(display, theorem.id)
             runner = Runner(
                 environment=parts.environment,
                 policy=parts.policy,
@@ -119,7 +122,7 @@ def _attempt(resolved: ResolvedRun, parts: Parts, theorem: Theorem, out: Path | 
                 theorems=[theorem],
                 settings=run_settings(resolved),
                 store=store,
-                observers=[display],
+                observers=[shown],
                 names=(resolved.config.env, resolved.config.model, resolved.config.search),
             )
             with stop_on_signals(runner) as signals:
@@ -131,6 +134,19 @@ def _attempt(resolved: ResolvedRun, parts: Parts, theorem: Theorem, out: Path | 
         msg = f"the attempt at {theorem.name} left no record"
         raise MachineryError(msg)
     return record
+
+
+class _Retold(RunObserver):
+    """Passes events on with the theorem in place of a run directory that nobody will look into."""
+
+    def __init__(self, display: RunObserver, name: str) -> None:
+        self._display = display
+        self._name = Path(name)
+
+    def on_event(self, event: Event) -> None:
+        if isinstance(event, RunStarted | RunEnded):
+            event = dataclasses.replace(event, run_dir=self._name)
+        self._display.on_event(event)
 
 
 @contextlib.contextmanager

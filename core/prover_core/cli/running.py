@@ -85,6 +85,7 @@ def resume_run(path: Path, request: Request, retry: str) -> int:
     statuses = _retry_statuses(retry)
     with RunStore.open(path) as saved:
         data = saved.config | given
+    data["origins"] = {**data.get("origins", {}), **{name: f"flag --{name}" for name in given}}
     resolved = resolve_saved(data, manager, path / "config.yaml")
     if request.show_config:
         show_config(resolved, request.json)

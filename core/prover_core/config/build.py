@@ -12,6 +12,7 @@ from prover_core.config.resolve import ResolvedRun
 from prover_core.contracts import DataSource, Policy, ProofEnvironment, Search
 from prover_core.contracts.options import ComponentOptions
 from prover_core.errors import ConfigError
+from prover_core.types import Capability
 
 __all__ = ["Parts", "build", "build_environment", "build_source", "make_component", "make_source"]
 
@@ -46,10 +47,26 @@ def build(run: ResolvedRun) -> Iterator[Parts]:
 
 @contextlib.contextmanager
 def build_environment(run: ResolvedRun) -> Iterator[ProofEnvironment]:
-    """Make the environment alone, and close it at the end."""
+    """Make the environment alone, and close it at the end.
+
+    :raises ConfigError: it cannot do what the settings ask for (sandbox, second kernel). Going on without
+        would be worse than stopping: the person relies on it.
+    """
     environment: ProofEnvironment = make_component(run.choices["env"], run.options["env"])
     with environment:
+        _check_capabilities(run, environment)
         yield environment
+
+
+def _check_capabilities(run: ResolvedRun, environment: ProofEnvironment) -> None:
+    name = run.choices["env"].name
+    mistakes = []
+    if run.config.sandbox and Capability.SANDBOX not in environment.capabilities:
+        mistakes.append(f"environment {name!r} cannot run its prover in a sandbox; leave out --sandbox")
+    if run.config.recheck == "kernel" and Capability.KERNEL_RECHECK not in environment.capabilities:
+        mistakes.append(f"environment {name!r} has no second kernel; leave out --recheck kernel")
+    if mistakes:
+        raise ConfigError(mistakes)
 
 
 def build_source(run: ResolvedRun, environment: ProofEnvironment | None) -> DataSource:

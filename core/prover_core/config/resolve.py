@@ -192,11 +192,11 @@ def _all_options(
     for role, choice in choices.items():
         model = options_model(choice.component)
         layer: Layer = {}
-        if seed is not None and "seed" in model.model_fields:
-            layer["seed"] = Given(seed.value, f"{seed.origin} (of the run)", seed.text)
         if choice.preset is not None:
             origin = f"preset {choice.preset.name}"
             layer |= {name: Given(value, origin) for name, value in choice.preset.options.items()}
+        if seed is not None and "seed" in model.model_fields:
+            layer["seed"] = Given(seed.value, f"{seed.origin} (of the run)", seed.text)
         layer |= sections[role]
         what = f"{choice.kind} {choice.name!r}"
         checked = _validate(model, layer, f"{role}.", mistakes, what)

@@ -29,7 +29,11 @@ class RunConfig(BaseModel):
     )
     workers: int = Field(1, ge=1, le=4096, description="Theorems at the same time, one prover process each.")
     attempts: int = Field(1, ge=1, description="Attempts at each theorem.")
-    suggestions: int = Field(32, ge=1, description="Most tactics asked of the model for one state.")
+    suggestions: int | None = Field(
+        None,
+        ge=1,
+        description="Most tactics asked of the model for one state; default: the model's own number.",
+    )
     premises: int = Field(50, ge=0, description="Most premises given to a model that wants them.")
     only: list[str] = Field(
         [], description="Attempt only theorems whose id or name matches one of these globs."

@@ -32,6 +32,8 @@ class Policy(ABC):
 
     wants_premises: bool = False
     """Ask the session for premises and pass them in the requests."""
+    suggestions: int = 32
+    """How many suggestions to ask it for in one state, where the person does not say."""
     batch_size: int = 32
     """Most requests that it wants in one call."""
 

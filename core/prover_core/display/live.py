@@ -29,8 +29,10 @@ from prover_core.display.plain import PlainDisplay, stopping_advice
 __all__ = ["LiveDisplay"]
 
 _REFRESH_PER_SECOND = 4
-_FIXED_LINES = 11
-"""Lines besides workers and proofs: head, bar, counts, blank lines, headings, stopping, the cursor's."""
+_AROUND_TABLES = 3
+"""Lines for the workers' heading, for the cursor, and one to spare."""
+_PROOF_HEADING = 2
+"""A blank line and a heading."""
 _MOST_PROOFS = 6
 _SHOWN_STYLES = {
     "proved": "bold green",
@@ -89,17 +91,29 @@ class LiveDisplay(Display):
         """The display as it should look now."""
         width, height = self._console.size
         with self._lock:
-            parts: list[RenderableType] = [self._head(width), self._bar(width), self._counts(), Text()]
-            room = max(2, height - _FIXED_LINES)
-            workers = min(len(self._state.workers), max(1, room - min(3, len(self._state.proofs))))
-            parts.append(self._workers(width, workers))
-            proofs = min(len(self._state.proofs), _MOST_PROOFS, max(0, room - workers))
-            if proofs:
-                parts += [Text(), self._proofs(width, proofs)]
+            parts: list[RenderableType] = [self._head(width), self._bar(width), self._counts()]
             if self._state.stopping is not None:
                 parts.append(self._stopping())
+            parts.append(Text())
+            room = height - sum(self._height_of(part) for part in parts) - _AROUND_TABLES
+            workers, proofs = self._shares(max(1, room))
+            parts.append(self._workers(width, workers))
+            if proofs:
+                parts += [Text(), self._proofs(width, proofs)]
         parts.append(Text())  # the terminal echoes ^C where the cursor is: not at the end of a full line
         return Group(*parts)
+
+    def _height_of(self, part: RenderableType) -> int:
+        return len(self._console.render_lines(part, pad=False))
+
+    def _shares(self, room: int) -> tuple[int, int]:
+        """How many workers and how many proofs are shown in so many lines; some of both, if it can be."""
+        wanted = min(len(self._state.proofs), _MOST_PROOFS)
+        workers = len(self._state.workers)
+        kept = min(wanted, 3) if room >= 8 else 0
+        if workers + (kept + _PROOF_HEADING if kept else 0) > room:  # one line less: "and 3 more workers"
+            return max(1, room - 1 - (kept + _PROOF_HEADING if kept else 0)), kept
+        return workers, min(wanted, max(0, room - workers - _PROOF_HEADING))
 
     # --- its parts; the lock is held ----------------------------------------------------------------
 
@@ -212,7 +226,7 @@ class LiveDisplay(Display):
             return Text()
         left = max(0.0, stopping.grace_s - (self._state.clock() - self._state.stopping_since))
         busy = sum(1 for row in self._state.workers.values() if row.theorem)
-        text = f"\nstopping ({one_line(stopping.reason)}): {stopping_advice(stopping)}"
+        text = f"stopping ({one_line(stopping.reason)}): {stopping_advice(stopping)}"
         return Text(f"{text} [{busy} in flight, {left:.0f} s]", style="bold yellow")
 
 

@@ -6,6 +6,7 @@ one name without a word, and accepts a misspelt hook. Here each of these is a :c
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,7 +66,14 @@ def discover() -> Sequence[importlib.metadata.EntryPoint]:
 
 def distribution_name(entry: importlib.metadata.EntryPoint) -> str:
     """Name of the distribution that an entry point belongs to; empty if it belongs to none."""
-    return "" if entry.dist is None else entry.dist.name
+    return "" if entry.dist is None else _name_and_version(entry.dist)[0]
+
+
+@functools.cache
+def _name_and_version(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
+    # each look at its metadata parses the whole of it, long description included
+    metadata = distribution.metadata
+    return metadata["Name"], metadata["Version"]
 
 
 def register(
@@ -90,7 +98,7 @@ def register(
         if manager.has_plugin(entry.name):
             manager.unregister(name=entry.name)
         return problem(_one_line(error))
-    version = "" if entry.dist is None else entry.dist.version
+    version = "" if entry.dist is None else _name_and_version(entry.dist)[1]
     return LoadedPlugin(entry.name, distribution, version, entry.value)
 
 

@@ -171,7 +171,11 @@ class PluginManager(Components):
 
     def _hint(self, name: str) -> str:
         """Who might have provided a name that is not there: plugins that were disabled or left out."""
-        lines = []
+        lines = [
+            f"{plugin.owner} is installed, and does not provide it"
+            for plugin in self._plugins
+            if plugin.name == name
+        ]
         if self._disabled:
             lines.append(f"plugins disabled by {_DISABLED}: {', '.join(self._disabled)}")
         lines += [f"left out: {problem}" for problem in self._problems]

@@ -23,7 +23,10 @@ from prover_core.process.sandbox import Sandbox
 __all__ = ["ChildProcess"]
 
 _PIPE_BYTES = 1 << 20
+_FIRST_READ_BYTES = 1 << 16
 _READ_BYTES = 1 << 20
+"""Asking for 1 MiB costs 20 microseconds of memory management however little is there, so reads grow
+with what comes."""
 _STDERR_BYTES = 1 << 16
 _LAST_WORDS_S = 0.5
 """How long a child that has closed its pipes may take to exit before it is reported as still alive."""
@@ -39,7 +42,8 @@ class ChildProcess:
 
     One loop over the child's three pipes serves them all, so neither a full pipe nor a flood of
     messages can block both sides. Nothing of it survives :meth:`close`, the end of the program, or,
-    thanks to the guardian, a ``kill -9`` of the program.
+    thanks to the guardian, a ``kill -9`` of the program. (Out of reach, except in a sandbox, is a
+    grandchild that has left the process group and whose own parent has died before.)
 
     :raises ToolMissingError: there is no such program (or no bubblewrap, if ``sandbox`` is given).
     :raises EnvironmentCrashedError: it cannot be started.
@@ -68,6 +72,7 @@ class ChildProcess:
         self._tail_bytes = stderr_tail_bytes
         self._poll = select.poll()
         self._stdin, self._stdout, self._stderr = self._open_pipes()
+        self._read_bytes = _FIRST_READ_BYTES
         self._writing = False
         self._closed = False
 
@@ -208,6 +213,7 @@ class ChildProcess:
         if self._closed:
             return
         self._closed = True
+        self._group.remember_family()
         try:
             self._close_stdin()
             if grace_s > 0:
@@ -229,9 +235,13 @@ class ChildProcess:
         if self._stdout < 0:
             return b""
         try:
-            data = os.read(self._stdout, _READ_BYTES)
+            data = os.read(self._stdout, self._read_bytes)
         except BlockingIOError:
             return b""
+        if len(data) == self._read_bytes:
+            self._read_bytes = min(4 * self._read_bytes, _READ_BYTES)
+        elif len(data) < _FIRST_READ_BYTES:
+            self._read_bytes = _FIRST_READ_BYTES
         if not data:
             self._poll.unregister(self._stdout)
             self._close_stream(self._group.popen.stdout)

@@ -54,6 +54,7 @@ class ProcessGroup:
         self._owner = os.getpid()
         self._returncode: int | None = None
         self._disposed = False
+        self._family: dict[int, str] = {}
         try:
             self.popen = subprocess.Popen(
                 line,
@@ -71,9 +72,14 @@ class ProcessGroup:
             message = f"{name} cannot be started: {error}"
             raise EnvironmentCrashedError(message) from error
         self.pid = self.popen.pid
-        guard(self.pid)
         self.exit_fd = _exit_descriptor(self.pid)
         """Becomes readable when the leader ends; -1 where the kernel has no such thing, or after the end."""
+        try:
+            guard(self.pid)
+        except OSError as error:
+            self.dispose()
+            message = f"{name} cannot be watched over, so it was not started: {error}"
+            raise EnvironmentCrashedError(message) from error
 
     def poll(self) -> int | None:
         """Return code of the leader (negative: that signal), ``None`` while it runs. Does not reap."""
@@ -96,20 +102,26 @@ class ProcessGroup:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGINT)
 
+    def remember_family(self) -> None:
+        """Note the descendants that there are: once their parent has died, nothing leads to them."""
+        if not self._disposed:
+            for pid in descendants(self.pid):
+                self._family[pid] = _born(pid)
+
     def dispose(self) -> None:
-        """SIGKILL to the whole group, and to descendants that left it; then reap. Idempotent.
+        """SIGKILL to the whole group, and to known descendants that left it; then reap. Idempotent.
 
         In a forked copy of the harness this does nothing: the processes are the parent's.
         """
         if self._disposed or os.getpid() != self._owner:
             return
-        family = descendants(self.pid)
+        self.remember_family()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+        family = [pid for pid, born in self._family.items() if born and _born(pid) == born]
         for pid in family:
             with suppress(OSError):
-                if os.getpgid(pid) != self.pid:
-                    os.kill(pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
         release(self.pid)
         self._reap()
         self._disposed = True
@@ -142,11 +154,23 @@ def _wait_until_gone(pids: Sequence[int]) -> None:
 
 def _running(pid: int) -> bool:
     """Whether it is there and more than a zombie that its parent has not noticed yet."""
+    fields = _stat(pid)
+    return bool(fields) and fields[0] not in "ZX"
+
+
+def _born(pid: int) -> str:
+    """When the process was started, which tells it from a later one of the same number; "" when gone."""
+    fields = _stat(pid)
+    return fields[19] if fields else ""
+
+
+def _stat(pid: int) -> list[str]:
+    """What the kernel says of a process, from its state on; empty when it is gone."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] not in "ZX"
+        return []
+    return stat.rpartition(")")[2].split()
 
 
 def _exit_descriptor(pid: int) -> int:

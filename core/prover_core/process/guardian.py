@@ -70,8 +70,7 @@ class _Guardian:
         self._lock = threading.Lock()
         self._groups.clear()
         if shell is not None:
-            with suppress(OSError):
-                os.close(_pipe_of(shell))
+            _close_pipe(shell)
             shell.returncode = 0  # not ours to wait for
 
     def _start(self) -> None:
@@ -101,14 +100,18 @@ class _Guardian:
 
     @staticmethod
     def _let_go(shell: subprocess.Popen[bytes]) -> None:
-        if shell.stdin is not None:
-            with suppress(OSError):
-                shell.stdin.close()
+        _close_pipe(shell)
         try:
             shell.wait(_STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             shell.kill()
             shell.wait()
+
+
+def _close_pipe(shell: subprocess.Popen[bytes]) -> None:
+    if shell.stdin is not None:
+        with suppress(OSError):
+            shell.stdin.close()
 
 
 def _pipe_of(shell: subprocess.Popen[bytes]) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,12 +32,13 @@ def descendants(pid: int) -> list[int]:
 
     A process whose parent has died belongs to ``init`` and is not among them.
     """
+    children = _children if _kernel_lists_children() else _family_tree()
     found: list[int] = []
     waiting = [pid]
     while waiting:
-        children = _children(waiting.pop())
-        found += children
-        waiting += children
+        born = children(waiting.pop())
+        found += born
+        waiting += born
     return found
 
 
@@ -48,6 +50,24 @@ def _children(pid: int) -> list[int]:
                 text = Path(f"/proc/{pid}/task/{thread}/children").read_text(encoding="ascii")
                 found += map(int, text.split())
     return found
+
+
+@functools.cache
+def _kernel_lists_children() -> bool:
+    """Not every kernel is built with it, and some containers' kernels are imitations."""
+    return Path(f"/proc/self/task/{os.getpid()}/children").exists()
+
+
+def _family_tree() -> Callable[[int], list[int]]:
+    """The same by looking at every process there is."""
+    born: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with suppress(OSError):
+                stat = Path(f"/proc/{entry}/stat").read_text(encoding="utf-8", errors="replace")
+                parent = int(stat.rpartition(")")[2].split()[1])
+                born.setdefault(parent, []).append(int(entry))
+    return lambda pid: born.get(pid, [])
 
 
 def resident_mb(pids: Iterable[int]) -> float:

@@ -15,6 +15,10 @@ __all__ = ["INSTALL_BUBBLEWRAP", "Sandbox", "sandbox_available", "sandboxed"]
 
 INSTALL_BUBBLEWRAP = "apt-get install bubblewrap   (or your distribution's package of that name)"
 _TMP = Path("/tmp")
+_PRIVATE = (_TMP, Path("/run"))
+"""Made empty. In ``/run`` are the sockets of services (containers, desktops), which would be a way out."""
+_SYSTEM_IN_RUN = Path("/run/current-system")
+"""Where some distributions keep every program."""
 _PROBE_TIMEOUT_S = 20.0
 
 # No --die-with-parent: the kernel would kill the child as soon as the *thread* that started it ends.
@@ -30,7 +34,8 @@ _LEVELS = (
 class Sandbox:
     """What a sandboxed child may still reach, beyond reading the system.
 
-    Everything is read-only except ``writable`` and an empty ``/tmp`` of its own; there is no network.
+    Everything is read-only except ``writable`` and an empty ``/tmp`` of its own; ``/run`` is empty too, and
+    there is no network.
     """
 
     writable: tuple[Path, ...] = ()
@@ -55,7 +60,7 @@ def _probe() -> _Probe:
     for flags in _LEVELS:
         try:
             done = subprocess.run(
-                [program, *flags, "--tmpfs", str(_TMP), "/bin/sh", "-c", "exit 0"],
+                [program, *flags, *_private(), "/bin/sh", "-c", "exit 0"],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=_PROBE_TIMEOUT_S,
@@ -73,6 +78,11 @@ def _probe() -> _Probe:
     )
 
 
+def _private() -> list[str]:
+    folders = [word for path in _PRIVATE for word in ("--tmpfs", str(path))]
+    return [*folders, "--ro-bind-try", str(_SYSTEM_IN_RUN), str(_SYSTEM_IN_RUN)]
+
+
 def sandbox_available() -> str | None:
     """``None``: sandboxes work here (tried once, then remembered). Else why not, and what to do."""
     return _probe().problem
@@ -81,7 +91,7 @@ def sandbox_available() -> str | None:
 def sandboxed(command: Sequence[str], sandbox: Sandbox, cwd: Path | None) -> list[str]:
     """The command line that runs ``command`` inside the sandbox.
 
-    The command's own program and ``cwd`` stay visible when they lie under ``/tmp``.
+    The command's own program and ``cwd`` stay visible when they lie in a private folder.
 
     :raises ToolMissingError: bubblewrap is missing, or may not be used here.
     """
@@ -99,10 +109,15 @@ def sandboxed(command: Sequence[str], sandbox: Sandbox, cwd: Path | None) -> lis
     program = Path(command[0])
     if program.is_absolute():
         readable += [program, program.resolve()]
-    readable = [path for path in [*readable, folder] if path.is_relative_to(_TMP) and path != _TMP]
-    line = [*probe.flags, "--tmpfs", str(_TMP), "--setenv", "TMPDIR", str(_TMP)]
+    readable = [path for path in [*readable, folder] if _hidden(path)]
+    line = [*probe.flags, *_private(), "--setenv", "TMPDIR", str(_TMP)]
     for path in readable:
         line += ["--ro-bind-try", str(path), str(path)]
     for path in writable:  # after the readable ones: a writable folder may lie within one of them
         line += ["--bind", str(path), str(path)]
     return [*line, "--chdir", str(folder), "--", *command]
+
+
+def _hidden(path: Path) -> bool:
+    """Whether it lies in a folder that is made private, and so must be brought back to be seen."""
+    return any(path.is_relative_to(private) and path != private for private in _PRIVATE)

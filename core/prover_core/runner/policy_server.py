@@ -113,7 +113,7 @@ class PolicyServer:
             self._queue.clear()
             self._state.notify_all()
 
-    def close(self, timeout_s: float = 2.0) -> bool:
+    def close(self, timeout_s: float = 1.0) -> bool:
         """End the thread; false: the policy does not return from its call, and the thread is left to it."""
         self.abort()
         if self._thread is None or not self._thread.is_alive():

@@ -36,14 +36,15 @@ __all__ = ["Runner"]
 _POLL_S = 0.1
 _AFTER_CUT_S = 1.0
 """After the grace time, how long workers have to notice it before the provers are ended under them."""
-_AFTER_CLOSE_S = 3.0
+_AFTER_CLOSE_S = 2.0
 """And then, before a thread that still hangs (in a model's call, as a rule) is left behind."""
 
 
 class Runner:
     """Attempts theorems with N workers and writes what comes out to a run directory.
 
-    The caller owns environment, policy and store, and closes them (``with`` each of them). What the store
+    The caller owns environment, policy and store, closes them, and has bound the policy to the environment
+    (``policy.bind(environment)``). Of theorems with the same id the first is attempted. What the store
     has recorded already is not attempted again: going on with a run is running it again on a store from
     :meth:`RunStore.resume`.
     """
@@ -77,6 +78,7 @@ class Runner:
         self._commit_lock = threading.Lock()
         self._over = False
         self._left = 0
+        self._total = 0
         self._crashes_in_a_row = 0
         self._told_deadline = float("inf")
         self._problems: list[str] = []
@@ -90,19 +92,12 @@ class Runner:
             is safe, and a resume does the rest.
         :raises ToolMissingError: the prover is not installed.
         """
-        done = self._store.done_ids(self._settings.retry)
-        tasks = [
-            Task(theorem, attempt)
-            for theorem in self._theorems
-            for attempt in range(1, self._settings.attempts + 1)
-            if (theorem.id, attempt) not in done
-        ]
+        tasks = self._tasks()
         self._left = len(tasks)
         workers = max(1, min(self._settings.workers, len(tasks)))
         began = time.monotonic()
         self._announce(len(tasks), workers)
         if tasks:
-            self._policy.bind(self._environment)
             self._work(TheoremQueue(tasks, affinity=self._settings.file_affinity), workers)
         return self._finish(time.monotonic() - began)
 
@@ -130,13 +125,29 @@ class Runner:
 
     # --- the run ----------------------------------------------------------------------------------
 
+    def _tasks(self) -> list[Task]:
+        """What is to be attempted: each theorem once, and what is recorded not again."""
+        done = self._store.done_ids(self._settings.retry)
+        unique = {theorem.id: theorem for theorem in reversed(self._theorems)}
+        again = len(self._theorems) - len(unique)
+        if again:
+            self._problems.append(
+                f"{again} theorems have the id of another one before them; only the first was attempted"
+            )
+        self._total = len(unique) * self._settings.attempts
+        return [
+            Task(theorem, attempt)
+            for theorem in reversed(unique.values())
+            for attempt in range(1, self._settings.attempts + 1)
+            if (theorem.id, attempt) not in done
+        ]
+
     def _announce(self, left: int, workers: int) -> None:
         environment, policy, search = self._names
-        total = len(self._theorems) * self._settings.attempts
         event = RunStarted(
             run_dir=self._store.path,
             theorems=left,
-            already_done=total - left,
+            already_done=self._total - left,
             workers=workers,
             environment=environment,
             policy=policy,
@@ -149,7 +160,7 @@ class Runner:
         settings = self._settings
         server = PolicyServer(
             self._policy,
-            suggestions=settings.suggestions,
+            suggestions=settings.suggestions or self._policy.suggestions,
             workers=workers,
             window_s=settings.batch_window_s,
         )

@@ -26,8 +26,8 @@ class RunSettings:
     """For each prover process."""
     workers: int = 1
     """Attempts at the same time: a thread and a prover process each."""
-    suggestions: int = 32
-    """Most tactics asked of the policy for one state."""
+    suggestions: int | None = None
+    """Most tactics asked of the policy for one state; ``None``: as many as the policy itself says."""
     premises: int = 50
     """Most premises passed for one state, to a policy that wants them."""
     attempts: int = 1
@@ -63,6 +63,7 @@ class RunSettings:
             ("grace_s", 0),
             ("batch_window_s", 0),
         ):
-            if getattr(self, name) < least:
-                msg = f"RunSettings.{name} must be at least {least}, not {getattr(self, name)}"
+            value = getattr(self, name)
+            if value is not None and value < least:
+                msg = f"RunSettings.{name} must be at least {least}, not {value}"
                 raise ValueError(msg)

@@ -4,10 +4,10 @@
 an attempt) · ``trajectories/*.parquet`` (every tactic tried) · ``log.jsonl`` · ``lock``.
 """
 
-from prover_core.store.provenance import Provenance, collect_provenance, data_hash
+from prover_core.store.provenance import Provenance, collect_provenance, data_hash, provenance_schema
 from prover_core.store.records import AttemptRecord, AttemptStatus, VerdictRecord, attempt_schema
 from prover_core.store.run_store import RunStore
-from prover_core.store.summary import AreaSummary, RunSummary, summarise
+from prover_core.store.summary import AreaSummary, RunSummary, summarise, summary_schema
 
 __all__ = [
     "AreaSummary",
@@ -20,5 +20,7 @@ __all__ = [
     "attempt_schema",
     "collect_provenance",
     "data_hash",
+    "provenance_schema",
     "summarise",
+    "summary_schema",
 ]

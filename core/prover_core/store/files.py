@@ -35,6 +35,9 @@ class AppendFile:
     def append(self, data: bytes) -> None:
         """Write ``data``: as a rule one ``write``, and all of it or nothing.
 
+        Only a kill in the midst of it can leave a part behind, at the very end of the file: readers pass
+        over that, and :func:`cut_torn_tail` removes it.
+
         :raises RunStoreError: the disk is full or broken; the file ends where it ended before.
         """
         if self._fd < 0:

@@ -204,17 +204,22 @@ def _questions(source: Source, subject: str, marker: str, axioms: Iterable[str])
     }
 
 
-def build_lookup(source: Source, names: Iterable[str], folder: Path) -> tuple[bytes, dict[str, bytes], str]:
+def build_lookup(source: Source, names: Sequence[str], folder: Path) -> tuple[bytes, dict[str, bytes], str]:
     """A file that only asks, where the statement would stand, what each name refers to.
 
-    Gives the file, the questions and the marker. The proof is no part of it.
+    Gives the file, the questions and the marker. The proof is no part of it. A notation may have made a
+    name a keyword, which Coq cannot look up by itself, so each question stands in a file of its own, under
+    ``Fail``: this takes back what it runs like ``Succeed`` does, and goes on after a mistake. The last
+    command of each file always fails.
     """
     marker = f"polyprover_{secrets.token_hex(16)}"
-    asked = "".join(
-        _marked(f"{marker}_{number}", f"Locate Term {name}.\n") for number, name in enumerate(names)
-    )
-    data = source.prefix + _ask(folder / "lookup.v")
-    return data.encode(), {"lookup.v": (_WIDE + asked).encode()}, marker
+    questions: dict[str, bytes] = {}
+    data = source.prefix
+    for number, name in enumerate(names):
+        asked = _marked(f"{marker}_{number}", f"Locate Term {name}.\n")
+        questions[f"look_up_{number}.v"] = f"{_WIDE}{asked}Fail Locate {marker}.\n".encode()
+        data += _ask(folder / f"look_up_{number}.v", control="Fail")
+    return data.encode(), questions, marker
 
 
 def questions_about(library: str, name: str, marker: str) -> str:
@@ -233,9 +238,9 @@ def _marked(marker: str, question: str) -> str:
     return f"Locate {marker}_begin.\n{question}Locate {marker}_end.\n"
 
 
-def _ask(file: Path) -> str:
+def _ask(file: Path, control: str = "Succeed") -> str:
     quoted = str(file).replace('"', '""')
-    return f'\nSucceed Load "{quoted}".\n'
+    return f'\n{control} Load "{quoted}".\n'
 
 
 class _Parts:

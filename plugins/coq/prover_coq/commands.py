@@ -122,8 +122,6 @@ def _definition(word: str, rest: str, *, program: bool) -> Command:
     if word == "Instance":  # `#[refine] Instance x : C := {}.`
         head = "" if _name(rest) else _class_of(rest)
         return _statement(word, rest, certain=False, head=head)
-    if word == "Definition" or word == "Example":
-        return _statement(word, rest, certain=False)
     return _PLAIN
 
 
@@ -292,11 +290,6 @@ def _equations(rest: str) -> Command:
     asked = match is not None and match.group(1) is not None
     name = _name(rest[start:])
     return Command(CommandKind.STATEMENT, "Equations", name, certain=asked, program=True)
-
-
-def _fail(rest: str) -> Command:
-    del rest
-    return _PLAIN
 
 
 _SPECIAL = {

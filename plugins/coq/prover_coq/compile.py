@@ -16,6 +16,7 @@ from prover_coq.project import logical_name, scratch_options
 from prover_coq.toolchain import CoqToolchain
 from prover_core.errors import MachineryError, ToolMissingError
 from prover_core.process import CommandResult, Sandbox, run_command
+from prover_core.process.run import MAX_OUTPUT_BYTES
 from prover_core.types import Limits
 
 __all__ = ["CompileRun", "Scratch"]
@@ -28,6 +29,7 @@ _OUT_OF_RESOURCES = re.compile(
 _SYSTEM_ERROR = re.compile(r"(?:System error|I/O error|Unix error)\b")
 _CHECKER_ARITY = {"-Q": 2, "-R": 2, "-I": 1}
 _HASTE_S = 0.05
+_TOO_MUCH = MAX_OUTPUT_BYTES // 4  # characters: where output may have been cut off
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,11 @@ class CompileRun:
 
     @property
     def log(self) -> str:
-        return self.stderr.strip()
+        """What it said on standard error, without the scratch folder's path.
+
+        Lines are counted in the file that was compiled: as in the theorem's own file up to the theorem.
+        """
+        return re.sub(r'"[^"\n]*/polyprover-check-[^"/\n]*/[a-z]+/', '"', self.stderr).strip()
 
 
 class Scratch:
@@ -166,6 +172,9 @@ class Scratch:
         result = self._run(command, "coqc")
         if result.timed_out or result.returncode < 0 or result.returncode >= 124:
             raise MachineryError(_broken("coqc", result))
+        if len(result.stdout) >= _TOO_MUCH:
+            message = "the proof prints too much for the check's own answers to be found"
+            raise MachineryError(message)
         error = first_error(result.stderr) if result.returncode else None
         if result.returncode and (error is None or _ran_out(error)):
             raise MachineryError(_broken("coqc", result))

@@ -5,9 +5,6 @@ It can extend the line, go back to an earlier depth, and try several sentences f
 an operation are written at once, with the numbers of the states to come predicted, and the answers are read
 as they arrive: waiting for each answer before sending the next call costs more than the calls themselves.
 
-Time limits are kept from here, by SIGINT, since Coq's own ``Timeout`` takes whole seconds, does not go with
-bullets and braces, and shows in error messages. A prover that does not react is killed.
-
 A dead process is reported by :class:`EngineLostError`, together with the answers that had come; the engine
 can then be started again, empty, and its user brings it back to where it was.
 """
@@ -15,27 +12,21 @@ can then be started again, empty, and its user brings it back to where it was.
 from __future__ import annotations
 
 import enum
-import time
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import ClassVar
 
-from prover_core.errors import ChildTimeoutError, EnvironmentCrashedError, MachineryError
-from prover_core.process import ChildProcess, Sandbox
+from prover_coq.engine_channel import BrokenOffError, Channel, EngineSettings, Talk
+from prover_core.errors import MachineryError, ProtocolError
 from prover_core.types import Goals
 
 __all__ = ["Engine", "EngineLostError", "EngineSettings", "ReplayError", "Reply", "ReplyKind"]
 
-_REPLAY_LIMIT_S = 120.0
-"""For running again what has run before: only a machine in trouble takes this long."""
-_SYNC_LIMIT_S = 5.0
-_OVERRUN = 0.2
-"""Part of the time limit by which an interrupted tactic may exceed it, before the process is killed ..."""
-_OVERRUN_MIN_S = 1.0
-"""... and what it is always given."""
 _MEMORY = ("Out of memory.", "Stack overflow.")
+_LOST_ITS_PLACE = re.compile("Stm.add called for a different state|NoSuchState|Unknown state|Vcs_aux.Expired")
 _INTERRUPT = "User interrupt."
 _CHAIN_WINDOW = 64
 """Sentences written ahead when extending: what is wasted when one of them fails."""
@@ -63,19 +54,6 @@ class Reply:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """How the process is started."""
-
-    command: tuple[str, ...]
-    name: str
-    """For error messages: ``coqidetop 8.20.1``."""
-    cwd: Path
-    env: Mapping[str, str]
-    memory_mb: int = 0
-    sandbox: Sandbox | None = None
-
-
 class EngineLostError(MachineryError):
     """The process is gone: it died, or had to be killed because it did not react to an interrupt."""
 
@@ -91,32 +69,6 @@ class ReplayError(MachineryError):
     """Sentences that had been accepted before were refused when run again."""
 
 
-@dataclass(slots=True)
-class _Talk:
-    """One write and its answers: first those of the head, then groups of equal width, one a sentence."""
-
-    head: int
-    width: int
-    count: int
-    answers: list[bytes] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    """One for each finished group."""
-    interrupted: set[int] = field(default_factory=set)
-    """Groups under which SIGINT was sent."""
-
-    def finished(self) -> int:
-        return max(0, len(self.answers) - self.head) // self.width
-
-
-class _BrokenOffError(Exception):
-    """A talk that will get no more answers."""
-
-    def __init__(self, detail: str, *, timed_out: bool = False, stderr_tail: str = "") -> None:
-        self.timed_out = timed_out
-        self.stderr_tail = stderr_tail
-        super().__init__(detail)
-
-
 class Engine(ABC):
     """One prover process and the line of sentences executed in it. For one thread at a time."""
 
@@ -129,10 +81,8 @@ class Engine(ABC):
 
     def __init__(self, settings: EngineSettings) -> None:
         self.settings = settings
-        self.interrupts = 0
-        """SIGINTs sent so far."""
-        self._child: ChildProcess | None = None
-        self._buffer = b""
+        self._channel: Channel | None = None
+        self._interrupts = 0
         self._ids: list[int] = []
         self._next_id = 0
         # States that may stand in the prover's document after the end of our line.
@@ -174,7 +124,12 @@ class Engine(ABC):
 
     @abstractmethod
     def _read_added(self, answer: bytes) -> int | None:
-        """The new state's number; ``None``: the sentence was not parsed."""
+        """The new state's number; ``None``: the sentence was refused."""
+
+    @abstractmethod
+    def _is_syntax_error(self, answer: bytes) -> bool:
+        """Whether a refused sentence was not even parsed. Where the prover numbers the states, one that it
+        parsed has used up a number; commands are executed when they are added, and may fail then."""
 
     @abstractmethod
     def _is_good(self, answer: bytes) -> bool:
@@ -200,7 +155,7 @@ class Engine(ABC):
 
     @abstractmethod
     def read_messages(self, answer: bytes) -> list[str]:
-        """What the prover said in an ``OK`` reply to a query."""
+        """What the prover said in a reply to a query."""
 
     # --- process ---------------------------------------------------------------------------------
 
@@ -211,47 +166,48 @@ class Engine(ABC):
         :raises EngineLostError: it died, or gave no answer by ``deadline``.
         """
         self.close()
-        s = self.settings
-        self._child = ChildProcess(
-            s.command, name=s.name, cwd=s.cwd, env=s.env, memory_mb=s.memory_mb, sandbox=s.sandbox
-        )
-        data, count = self._handshake()
-        answers: list[bytes] = []
+        self._channel = Channel(self.settings, self.TERMINATOR, self._noop())
         try:
-            self._child.send(data)
-            while len(answers) < count:
-                answers += self._receive(self._child, deadline)
-        except (EnvironmentCrashedError, ChildTimeoutError) as error:
+            answers = self._channel.handshake(*self._handshake(), deadline)
+        except BrokenOffError as error:
             self.close()
-            message = f"{s.name} did not start: {error}"
-            raise EngineLostError(message, [], timed_out=False) from error
+            message = f"{self.settings.name} did not start: {error}"
+            raise EngineLostError(
+                message, [], timed_out=error.timed_out, stderr_tail=error.stderr_tail
+            ) from error.__cause__
         first = self._read_handshake(answers)
         self._ids = [first]
         self._next_id = first + 1
 
     @property
     def alive(self) -> bool:
-        return self._child is not None and self._child.alive
+        return self._channel is not None and self._channel.child.alive
 
     @property
     def pid(self) -> int | None:
-        return None if self._child is None else self._child.pid
+        return None if self._channel is None else self._channel.child.pid
+
+    @property
+    def interrupts(self) -> int:
+        """SIGINTs sent so far, to all its processes."""
+        return self._interrupts + (0 if self._channel is None else self._channel.interrupts)
 
     @property
     def depth(self) -> int:
-        """Number of sentences on the line."""
+        """Number of sentences on the line; -1: no process is running."""
         return len(self._ids) - 1
 
     def rss_mb(self) -> float:
         """Resident memory of the process, in MiB."""
-        return 0.0 if self._child is None else self._child.rss_mb()
+        return 0.0 if self._channel is None else self._channel.child.rss_mb()
 
     def close(self) -> None:
         """Kill the process. Calling it twice is fine."""
-        if self._child is not None:
-            self._child.close()
-            self._child = None
-        self._ids, self._stray, self._buffer = [], [], b""
+        if self._channel is not None:
+            self._interrupts += self._channel.interrupts
+            self._channel.child.close()
+            self._channel = None
+        self._ids, self._stray = [], []
 
     # --- operations ------------------------------------------------------------------------------
 
@@ -269,7 +225,8 @@ class Engine(ABC):
         replies: list[Reply] = []
         for _ in range(len(sentences) + 3):
             self.rewind(keep)
-            self._explore_once(path, sentences[len(replies) :], limit_s, stay, replies)
+            with self._sane(replies):
+                self._explore_once(path, sentences[len(replies) :], limit_s, stay, replies)
             if len(replies) == len(sentences):
                 return replies
             keep, path = self.depth, ()
@@ -286,23 +243,32 @@ class Engine(ABC):
         """
         replies: list[Reply] = []
         for start in range(0, len(sentences), _CHAIN_WINDOW):
-            self._extend_window(sentences[start : start + _CHAIN_WINDOW], limit_s, replies)
+            with self._sane(replies):
+                self._extend_window(sentences[start : start + _CHAIN_WINDOW], limit_s, replies)
             if replies[-1].kind is not ReplyKind.OK:
                 break
         return replies
 
-    def query(self, sentence: str, limit_s: float) -> Reply:
-        """Run a sentence at the end of the line without changing anything (``Search``, ``Print``).
+    def query(self, sentences: Sequence[str], limit_s: float, *, depth: int | None = None) -> list[Reply]:
+        """Run sentences (``Search``, ``Check``), each by itself, without changing anything.
+
+        They run at ``depth`` on the line; ``None``: at its end. ``limit_s`` holds for each of them. What the
+        prover said before it failed or was interrupted can be read from the reply, too.
 
         :raises EngineLostError: the process is gone.
         """
         head, head_answers = self._head(())
-        talk = _Talk(head_answers, 1, 1)
-        self._converse(talk, head + self._encode_query(sentence, self._ids[-1]), limit_s, [])
-        answer = talk.answers[-1]
-        reply = Reply(ReplyKind.OK, answer) if self._is_good(answer) else self._failed(answer)
-        reply.seconds = talk.seconds[0]
-        return reply
+        talk = Talk(head_answers, 1, len(sentences))
+        state = self._ids[-1 if depth is None else depth]
+        data = b"".join([head, *(self._encode_query(sentence, state) for sentence in sentences)])
+        replies: list[Reply] = []
+        with self._sane(replies):
+            self._converse(talk, data, limit_s, [])
+            for answer, seconds in zip(talk.answers[talk.head :], talk.seconds, strict=True):
+                reply = Reply(ReplyKind.OK) if self._is_good(answer) else self._failed(answer)
+                reply.answer, reply.seconds = answer, seconds
+                replies.append(reply)
+        return replies
 
     def rewind(self, keep: int) -> None:
         """Go back to depth ``keep``; the prover is told together with the next operation."""
@@ -318,7 +284,7 @@ class Engine(ABC):
         """One write. Fewer replies come of it than there are sentences if an interrupt went astray."""
         head, head_answers = self._head(path)
         base, first = self._ids[-1], self._next_id
-        talk = _Talk(head_answers, self.RUN_ANSWERS + (1 if stay else 2), len(sentences))
+        talk = Talk(head_answers, self.RUN_ANSWERS + (1 if stay else 2), len(sentences))
         if stay:
             body = self._encode_add(sentences[0], base, first) + self._encode_run(first)
         else:
@@ -335,6 +301,9 @@ class Engine(ABC):
     def _head(self, path: Sequence[str]) -> tuple[bytes, int]:
         """Calls that bring the tip to where sentences are to be run, and their number."""
         parts: list[bytes] = []
+        if self._channel is None:
+            message = f"{self.settings.name} is not running"
+            raise EngineLostError(message, [], timed_out=False)
         if self._stray:
             parts.append(self._encode_back(self._ids[-1], self._stray))
             self._stray = []
@@ -346,18 +315,23 @@ class Engine(ABC):
             parts.append(self._encode_exec(self._ids[-1]))
         return b"".join(parts), len(parts)
 
-    def _check_head(self, talk: _Talk, path: Sequence[str]) -> None:
+    def _check_head(self, talk: Talk, path: Sequence[str]) -> None:
         """Whether going back and replaying worked; else the line is not what we believe it to be."""
-        for answer in talk.answers[: talk.head]:
-            if not self._is_good(answer):
-                detail = self._failure(answer)
-                self.close()
-                message = f"{self.settings.name} did not come back to a state it had been in: {detail}"
-                if path:
-                    message += f" (running again: {' '.join(path)[:300]})"
-                raise ReplayError(message)
+        answers = talk.answers[: talk.head]
+        bad = next((answer for answer in answers if not self._is_good(answer)), None)
+        if bad is not None:
+            detail = self._failure(bad)
+        elif path and self._read_added(answers[-2]) != self._ids[-1]:
+            detail = "it numbers its states in another way"
+        else:
+            return
+        self.close()
+        message = f"{self.settings.name} did not come back to a state it had been in: {detail}"
+        if path:
+            message += f" (running again: {' '.join(path)[:300]})"
+        raise ReplayError(message)
 
-    def _read_tries(self, talk: _Talk, count: int, replies: list[Reply], stay: bool) -> None:
+    def _read_tries(self, talk: Talk, count: int, replies: list[Reply], stay: bool) -> None:
         """Append the replies of the first ``count`` groups, up to where an interrupt went astray."""
         answers, width, run = talk.answers, talk.width, 1 + self.RUN_ANSWERS
         at = talk.head
@@ -376,15 +350,21 @@ class Engine(ABC):
                 return
             at += width
 
-    def _numbers(self, talk: _Talk, at: int) -> list[int]:
-        """States that the groups from ``at`` on may have left in the document."""
+    def _numbers(self, talk: Talk, at: int) -> list[int]:
+        """States that the groups from ``at`` on may have left in the document; they are used up."""
         found = [self._read_added(answer) for answer in talk.answers[at :: talk.width]]
-        return [number for number in found if number is not None] or [self._next_id]
+        numbers = [number for number in found if number is not None]
+        self._next_id = max([self._next_id, *(number + 1 for number in numbers)])
+        return numbers or [self._next_id]
 
     def _read_group(self, answers: Sequence[bytes], added: int | None) -> Reply:
         if added is None:
             reply = self._failed(answers[0])
-            if reply.kind is ReplyKind.FAILED:
+            if reply.kind is ReplyKind.FAILED and _LOST_ITS_PLACE.search(reply.message):
+                raise ProtocolError(reply.message)
+            if not self._is_syntax_error(answers[0]):
+                self._next_id += not self.OWN_NUMBERS
+            elif reply.kind is ReplyKind.FAILED:
                 reply.kind = ReplyKind.PARSE
             return reply
         if added >= self._next_id:
@@ -404,7 +384,7 @@ class Engine(ABC):
 
     def _extend_window(self, sentences: Sequence[str], limit_s: float, replies: list[Reply]) -> None:
         head, head_answers = self._head(())
-        talk = _Talk(head_answers, 1 + self.RUN_ANSWERS, len(sentences))
+        talk = Talk(head_answers, 1 + self.RUN_ANSWERS, len(sentences))
         parts, tip = [head], self._ids[-1]
         for new, sentence in enumerate(sentences, self._next_id):
             parts.append(self._encode_add(sentence, tip, new) + self._encode_run(new))
@@ -421,8 +401,6 @@ class Engine(ABC):
             if reply.kind is not ReplyKind.OK or added is None:
                 # Those written ahead have found no state to stand on, or one that has failed.
                 self._stray = self._numbers(talk, at)
-                for later in self._stray:
-                    self._next_id = max(self._next_id, later + 1)
                 return
             self._ids.append(added)
             at += talk.width
@@ -435,17 +413,16 @@ class Engine(ABC):
             return Reply(ReplyKind.TIMED_OUT, message=message)
         return Reply(ReplyKind.FAILED, message=message)
 
-    # --- talking ---------------------------------------------------------------------------------
-
     def _converse(
-        self, talk: _Talk, data: bytes, limit_s: float, replies: list[Reply], path: Sequence[str] = ()
+        self, talk: Talk, data: bytes, limit_s: float, replies: list[Reply], path: Sequence[str] = ()
     ) -> None:
-        """Write, read every answer, keep the time limit of each group, and leave nothing unanswered."""
+        """Write and read; where that breaks off, save the replies that came."""
+        channel = self._channel
+        if channel is None:  # `_head` has made sure of it
+            return
         try:
-            self._pump(talk, data, limit_s)
-            if talk.interrupted:
-                self._synchronise()
-        except _BrokenOffError as error:
+            channel.exchange(talk, data, limit_s)
+        except BrokenOffError as error:
             if len(talk.answers) >= talk.head:
                 self._check_head(talk, path)
                 self._read_tries(talk, talk.finished(), replies, False)
@@ -455,69 +432,11 @@ class Engine(ABC):
             ) from error.__cause__
         self._check_head(talk, path)
 
-    def _pump(self, talk: _Talk, data: bytes, limit_s: float) -> None:
-        """:raises _BrokenOffError: the process died, or did not react to an interrupt."""
-        child = self._child
-        if child is None:
-            message = f"{self.settings.name} is not running"
-            raise _BrokenOffError(message)
-        answers, total = talk.answers, talk.head + talk.width * talk.count
-        if not total:
-            return
-        boundary = talk.head or talk.width
-        started = time.monotonic()
-        deadline = started + (_REPLAY_LIMIT_S if talk.head else limit_s)
-        patience = 0.0
+    @contextmanager
+    def _sane(self, replies: list[Reply]) -> Iterator[None]:
+        """A prover that says what its protocol does not allow is as good as dead."""
         try:
-            child.send(data)
-            while len(answers) < total:
-                try:
-                    answers += self._receive(child, deadline)
-                except ChildTimeoutError as error:
-                    patience = self._hurry(talk, child, limit_s, patience, error)
-                    deadline = time.monotonic() + patience
-                    continue
-                if len(answers) >= boundary:
-                    now = time.monotonic()
-                    groups = talk.finished()
-                    new = groups - len(talk.seconds)
-                    if new and len(talk.seconds) in talk.interrupted:
-                        talk.seconds += [now - started, *[0.0] * (new - 1)]
-                    elif new:  # they came in one piece: nothing better is known than the mean
-                        talk.seconds += [(now - started) / new] * new
-                    boundary = talk.head + (groups + 1) * talk.width
-                    started, deadline, patience = now, now + limit_s, 0.0
-        except EnvironmentCrashedError as error:
-            raise _BrokenOffError(str(error), stderr_tail=error.stderr_tail) from error
-
-    def _hurry(
-        self, talk: _Talk, child: ChildProcess, limit_s: float, patience: float, error: ChildTimeoutError
-    ) -> float:
-        """The current group has used up its time: interrupt it, or give up. How long to wait, in seconds."""
-        if len(talk.answers) < talk.head:
-            message = f"{self.settings.name} did not come back to an earlier state in {_REPLAY_LIMIT_S:.0f} s"
-            raise _BrokenOffError(message) from error
-        if patience == 0.0:
-            talk.interrupted.add(talk.finished())
-            self.interrupts += 1
-            child.interrupt()
-            return 0.8 * max(_OVERRUN * limit_s, _OVERRUN_MIN_S)
-        message = f"{self.settings.name} did not react to an interrupt"
-        raise _BrokenOffError(message, timed_out=True) from error
-
-    def _synchronise(self) -> None:
-        """After an interrupt: one that came too late for its sentence must not hit a later one."""
-        for _ in range(3):
-            talk = _Talk(0, 1, 1)
-            self._pump(talk, self._noop(), _SYNC_LIMIT_S)
-            if self._is_good(talk.answers[0]) and not talk.interrupted:
-                return
-
-    def _receive(self, child: ChildProcess, deadline: float) -> list[bytes]:
-        """The answers that are complete; possibly none."""
-        data = child.read(deadline)
-        if self._buffer:
-            data = self._buffer + data
-        parts = data.split(self.TERMINATOR)
-        self._buffer = parts.pop()
-        return parts
+            yield
+        except ProtocolError as error:
+            self.close()
+            raise EngineLostError(str(error), replies, timed_out=False) from error

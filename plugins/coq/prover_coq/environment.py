@@ -8,19 +8,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from prover_coq.document import TheoremDecl, parse_document, read_source
+from prover_coq.document import read_source
 from prover_coq.engine import Engine, EngineSettings
 from prover_coq.idetop import IDETOP_FLAGS, IdetopEngine
 from prover_coq.options import CoqOptions
 from prover_coq.pool import WorkerPool
 from prover_coq.project import scratch_options
+from prover_coq.search_cache import SearchCache
 from prover_coq.serapi import SERTOP_FLAGS, SerapiEngine, sertop_arguments
 from prover_coq.session import CoqSession, SessionSettings
+from prover_coq.theorems import theorem_from_text, theorems_of_file
 from prover_coq.toolchain import CoqToolchain, Need, find_toolchain
 from prover_core.contracts import Portfolio, ProofEnvironment
-from prover_core.errors import DataError, TheoremUnavailableError
+from prover_core.errors import DataError, TheoremUnavailableError, ToolMissingError
 from prover_core.process import Sandbox
-from prover_core.types import Capability, Limits, Proof, Span, Theorem, Toolchain, Verdict
+from prover_core.types import Capability, Limits, Proof, Theorem, Toolchain, Verdict, VerdictStatus
 
 __all__ = ["CoqEnvironment"]
 
@@ -51,6 +53,7 @@ class CoqEnvironment(ProofEnvironment):
             recycle_theorems=self.options.recycle_theorems,
             recycle_mb=self.options.recycle_mb,
         )
+        self._searches = SearchCache()
 
     # --- the contract ----------------------------------------------------------------------------
 
@@ -75,36 +78,28 @@ class CoqEnvironment(ProofEnvironment):
             qed_timeout_s=self.options.qed_timeout_s,
             open_timeout_s=limits.open_timeout_s,
             recycle_mb=self.options.recycle_mb,
+            search_timeout_s=self.options.search_timeout_s,
         )
-        return CoqSession(theorem, worker, reply, settings, self._pool.release)
+        return CoqSession(theorem, worker, reply, settings, self._searches, self._pool.release)
 
     def verify(
         self, theorem: Theorem, proof: Proof, limits: Limits, *, kernel_recheck: bool = False
     ) -> Verdict:
         from prover_coq.verify import STDLIB_AXIOMS, CoqVerifier
 
+        try:
+            toolchain = self._toolchain
+        except ToolMissingError as error:
+            return Verdict(VerdictStatus.MACHINERY_FAILED, log=str(error))
         allowed = STDLIB_AXIOMS | frozenset(self.options.allow_axioms)
-        verifier = CoqVerifier(self._toolchain, allowed)
+        verifier = CoqVerifier(toolchain, allowed)
         return verifier.verify(theorem, proof, limits, kernel_recheck=kernel_recheck)
 
     def theorem(self, statement: str, *, name: str = "", preamble: str = "") -> Theorem:
-        text = statement.strip()
-        document = parse_document(text)
-        if len(document.sentences) != 1 or len(document.theorems) != 1:
-            message = (
-                f"not one statement of Coq, from `Lemma` or the like to its full stop: {text[:200]!r}. "
-                "Text that must come before it goes into the preamble."
-            )
-            raise DataError(message)
-        decl = document.theorems[0]
-        name = name or decl.name
-        return Theorem(
-            id=name, name=name, prover="coq", statement=text, preamble=preamble, metadata={"kind": decl.kind}
-        )
+        return theorem_from_text(statement, name, preamble)
 
     def theorems_in(self, path: Path, options: Sequence[str] = ()) -> Sequence[Theorem]:
-        document = parse_document(read_source(path))
-        return [_theorem(path, document.text, decl, tuple(options)) for decl in document.theorems]
+        return theorems_of_file(path, options)
 
     def render(self, theorem: Theorem, proof: Proof) -> str:
         if proof.text is not None:
@@ -168,18 +163,3 @@ class CoqEnvironment(ProofEnvironment):
             sandbox=Sandbox(writable=(folder,)) if limits.sandbox else None,
         )
         return make(settings)
-
-
-def _theorem(path: Path, text: str, decl: TheoremDecl, options: tuple[str, ...]) -> Theorem:
-    span = decl.statement
-    return Theorem(
-        id=f"{path.name}:{decl.qualified_name}",
-        name=decl.qualified_name,
-        prover="coq",
-        statement=text[span.start : span.end],
-        file=str(path.absolute()),
-        span=span,
-        proof_span=None if decl.proof is None else Span(decl.proof.start, decl.proof.end),
-        options=options,
-        metadata={"kind": decl.kind, "line": str(decl.line), "terminator": decl.terminator},
-    )

@@ -62,6 +62,9 @@ class IdetopEngine(Engine):
     def _read_added(self, answer: bytes) -> int | None:
         return xml.added_id(answer)
 
+    def _is_syntax_error(self, answer: bytes) -> bool:
+        return xml.is_syntax_error(answer)
+
     def _is_good(self, answer: bytes) -> bool:
         return xml.is_good(answer)
 

@@ -23,6 +23,7 @@ __all__ = [
     "found_names",
     "is_command",
     "read_assumptions",
+    "same_sentences",
     "timed_sentences",
 ]
 
@@ -50,9 +51,13 @@ def timed_sentences(stdout: str, region: Region) -> list[TimedSentence]:
     return [sentence for sentence in found if sentence.start in region]
 
 
+def same_sentences(seen: Iterable[TimedSentence], expected: Iterable[Region]) -> bool:
+    """Whether Coq executed exactly these sentences."""
+    return sorted((s.start, s.end) for s in seen) == sorted((r.start, r.end) for r in expected)
+
+
 _ALLOWED = re.compile(
-    r"(?:Proof(?:~(?:using|with)\b.*)?\.?|Qed\.|Defined\.|Save\b.*|Unshelve\.|Grab~Existential~Variables\.)"
-    r"|Proof(?:~using|~with).*"
+    r"Proof(?:~+(?:using|with)\b.*|\.)|Qed\.|Defined\.|Save\b.*|Unshelve\.|Grab~Existential~Variables\."
 )
 _SELECTED = re.compile(r"(?:all|par|!|\[[^\]]*\]|\d+(?:[-,~]+\d+)*)~?:~?(?!=)")
 
@@ -126,14 +131,14 @@ def answer(stdout: str, marker: str) -> str | None:
 
 
 _FOUND = re.compile(
-    r"^[A-Z][a-z]+ (?P<full>\S+)"
+    r"^Constant (?P<full>\S+)"
     r"(?:\s+\(shorter name to refer to it in current context is (?P<short>\S+)\))?$",
     re.MULTILINE,
 )
 
 
 def found_names(located: str) -> dict[str, str]:
-    """What ``Locate Term`` found: full name -> the shortest name for it there.
+    """Constants that ``Locate Term`` found: full name -> the shortest name for it there, in Coq's order.
 
     Coq leaves the shortest name out where it is the one that was asked for; then it is the full name here.
     """
@@ -153,7 +158,7 @@ class Assumptions:
 
 
 _HEADINGS = {"Axioms:": "axioms", "Section Variables:": "variables", "Theory:": "theory"}
-_AXIOM = re.compile(r"(?P<name>[^\s:]+)(?:@\{[^}]*\})?\s*:(?:\s|$)")
+_AXIOM = re.compile(r"(?P<name>[^\s:@]+)(?:@\{[^}]*\})?\s*:(?:\s|$)")
 _WEAKENED = re.compile(r"\S+ (?:is assumed to be|relies on)\b")
 
 

@@ -43,6 +43,9 @@ class CoqOptions(ComponentOptions):
     idle_processes: int = Field(
         default=4, ge=0, description="prover processes kept for the next theorem of the same file, at most"
     )
+    search_timeout_s: float = Field(
+        default=10.0, gt=0, description="seconds that Search may take to list the lemmas in scope"
+    )
     qed_timeout_s: float = Field(
         default=60.0, gt=0, description="seconds that the kernel may take to accept a finished proof"
     )

@@ -11,7 +11,7 @@ from prover_coq.portfolio_view import TermView, TypeKind, identifiers, is_identi
 from prover_core.contracts.policy import PolicyRequest
 from prover_core.types import Goal, Premise
 
-__all__ = ["Context", "Fact", "Lemma", "Variable", "read_context"]
+__all__ = ["Context", "Fact", "Lemma", "Variable", "names_of", "read_context", "symbols_of"]
 
 _FACT_NAMES: Final = ("H", "IH", "Heq", "Hin")
 _MOST_LEMMAS: Final = 64
@@ -70,6 +70,8 @@ class Lemma:
     rewrites: float
     """The same for the left side of an equation; 0.0: no equation."""
     rewrites_back: float
+    determined: bool
+    """Applying it backwards leaves nothing to guess, and its conclusion says something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +148,22 @@ def _lemma(premise: Premise, view: TermView, symbols: frozenset[str]) -> Lemma:
     lemma = view_term(premise.statement)
     applies = 0.0
     if lemma.head == view.head or lemma.head == "<->":
-        applies = _share(_own(lemma.body), symbols)
+        applies = _share(symbols_of(lemma.body), symbols)
     elif lemma.head in ("False", "~"):
         applies = 0.05
     rewrites = rewrites_back = 0.0
     if lemma.head in ("=", "==", "<->", "≡"):
-        rewrites = _share(_own(lemma.left), symbols)
-        rewrites_back = _share(_own(lemma.right), symbols)
-    return Lemma(premise.name, lemma, applies, rewrites, rewrites_back)
+        rewrites = _share(symbols_of(lemma.left), symbols)
+        rewrites_back = _share(symbols_of(lemma.right), symbols)
+    used = view_term(lemma.body).symbols | identifiers(lemma.body)
+    determined = all(
+        binder.name in used or type_kind(binder.type) == TypeKind.SORT for binder in lemma.binders
+    ) and bool(symbols_of(lemma.body) - {"=", "<->"})
+    return Lemma(premise.name, lemma, applies, rewrites, rewrites_back, determined)
 
 
 @functools.lru_cache(maxsize=16384)
-def _own(term: str) -> frozenset[str]:
+def symbols_of(term: str) -> frozenset[str]:
     """Symbols of a term that say something: no single letters, which are mostly variables."""
     return frozenset(s for s in view_term(term).symbols if not (len(s) <= 2 and is_identifier(s)))
 

@@ -7,11 +7,12 @@ instance of the same kind (the third variable in view, the tenth lemma).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
-from prover_coq.portfolio_context import Context, Fact, Lemma, Variable, names_of
-from prover_coq.portfolio_view import TypeKind
+from prover_coq.portfolio_context import Context, Fact, Lemma, Variable, names_of, symbols_of
+from prover_coq.portfolio_view import TypeKind, view_term
 
 __all__ = ["TEMPLATES", "Instances", "Template"]
 
@@ -21,6 +22,7 @@ Template: TypeAlias = Callable[[Context], Instances]
 
 _MOST_VARIABLES: Final = 6
 _MOST_FACTS: Final = 8
+_MOST_FORWARD: Final = 16
 _STEP: Final = 0.25
 """Penalty from one instance to the next."""
 
@@ -36,36 +38,36 @@ def _close(context: Context) -> Instances:
 
 def _close_hints(context: Context) -> Instances:
     yield "auto with *", 0.0
-    yield "solve [eauto with *]", 0.05
+    yield "solve [timeout 1 (eauto with *)]", 0.4
 
 
 def _close_arithmetic(context: Context) -> Instances:
     yield "lia", 0.0
-    yield "intuition lia", 0.1
-    yield "lra", 0.2
-    yield "nia", 0.3
+    yield "lra", 0.3
+    yield "intuition lia", 0.5
+    yield "timeout 1 nia", 1.0
 
 
 def _close_algebra(context: Context) -> Instances:
     if context.view.head in ("=", "=="):
         yield "intros; ring", 0.0
-        yield "intros; field", 0.1
+        yield "intros; field", 0.3
 
 
 def _close_logic(context: Context) -> Instances:
-    yield "intuition congruence", 0.0
-    yield "solve [intuition eauto]", 0.1
-    yield "tauto", 0.15
-    yield "solve [timeout 1 firstorder]", 0.2
-    yield "solve [timeout 1 (firstorder congruence)]", 0.4
+    yield "tauto", 0.0
+    yield "intuition congruence", 0.1
+    yield "solve [intuition eauto]", 0.4
+    yield "solve [timeout 1 firstorder]", 0.7
 
 
 def _close_using(context: Context) -> Instances:
-    names = [lemma.name for lemma in _applicable(context)[:8]]
+    safe = [lemma.name for lemma in _applicable(context) if lemma.determined][:6]
+    if safe:
+        yield f"solve [timeout 1 (auto using {', '.join(safe)})]", 0.0
+    names = [lemma.name for lemma in _applicable(context)[:4]]
     if names:
-        yield f"solve [eauto using {', '.join(names[:4])}]", 0.0
-    if len(names) > 4:
-        yield f"solve [eauto 4 using {', '.join(names)}]", 0.2
+        yield f"solve [timeout 1 (eauto 4 using {', '.join(names)})]", 0.8
 
 
 def _close_hammer(context: Context) -> Instances:
@@ -107,9 +109,16 @@ def _witness(context: Context) -> Instances:
 
 def _constructor(context: Context) -> Instances:
     if context.view.head not in ("=", "<->", "/\\", "\\/", "exists", "False", "~", "<>"):
+        yield "solve [constructor; auto]", -0.3
         yield "constructor", 0.0
-        yield "econstructor", 0.4
-        yield "constructor 2", 0.6
+        yield "solve [econstructor; eauto]", 0.2
+        yield "constructor 2", 0.4
+        yield "econstructor", 0.8
+
+
+def _decide(context: Context) -> Instances:
+    if context.view.body.startswith("{") or context.view.head == "decidable":
+        yield "decide equality", 0.0
 
 
 def _simplify(context: Context) -> Instances:
@@ -127,53 +136,72 @@ def _unfold(context: Context) -> Instances:
 
 
 def _congruent(context: Context) -> Instances:
-    if context.view.head == "=":
-        yield "f_equal", 0.0
+    view = context.view
+    if view.head == "=":
+        alike = view_term(view.left).head == view_term(view.right).head
+        yield "f_equal", 0.0 if alike else 2.0
         yield "symmetry", 1.5
-    if context.view.head in ("False", "<>", "~"):
+    if context.facts and view.head != "False":
         yield "exfalso", 2.0
-    elif context.facts:
-        yield "exfalso", 0.0
+
+
+def _intuition(context: Context) -> Instances:
+    yield "intuition", 0.0
+    if any(fact.view.head in ("/\\", "exists", "\\/") for fact in context.facts):
+        yield (
+            "repeat match goal with H : _ /\\ _ |- _ => destruct H | H : exists _, _ |- _ => destruct H end",
+            0.0,
+        )
 
 
 # --- variables ---------------------------------------------------------------------------------------
 
 
-def _inductive(context: Context) -> list[Variable]:
-    return [v for v in context.data() if not v.boolean][:_MOST_VARIABLES]
+def _inductive(context: Context) -> list[tuple[Variable, float]]:
+    """Variables for an induction, each with its penalty."""
+    hypotheses = [fact.name for fact in context.facts if fact.inductive]
+    nested = 0.5 * len(hypotheses)
+    data = [v for v in context.data() if not v.boolean]
+    found = []
+    for place, variable in enumerate(data[:_MOST_VARIABLES]):
+        again = 1.5 if f"IH{variable.name}" in hypotheses else 0.0
+        absent = 0.0 if variable.in_goal else 1.0
+        found.append((variable, _STEP * place + nested + again + absent))
+    return found
 
 
 def _induction(context: Context) -> Instances:
-    for place, variable in enumerate(_inductive(context)):
-        yield f"induction {variable.name}", _STEP * place
+    for variable, penalty in _inductive(context):
+        yield f"induction {variable.name}", penalty
 
 
 def _induction_close(context: Context) -> Instances:
     """Whole inductions in one step: what is left of them, if anything, is small."""
-    for place, variable in enumerate(_inductive(context)):
-        name, penalty = variable.name, _STEP * place
+    variables = _inductive(context)
+    for variable, penalty in variables:
+        name = variable.name
         yield f"induction {name}; simpl; intros; auto with *", penalty
         yield f"solve [induction {name}; simpl; intros; auto; congruence]", penalty + 0.1
-        yield f"induction {name}; simpl in *; intros; try congruence; intuition", penalty + 0.4
-        hypothesis = f"IH{name}"
         yield (
-            f"induction {name}; simpl; intros; try rewrite {hypothesis}; auto with *",
+            f"solve [induction {name}; simpl; intros; try rewrite IH{name}; auto with *]",
             penalty + 0.2,
         )
+        yield f"induction {name}; simpl in *; intros; try congruence; intuition", penalty + 0.8
+    for (one, penalty), (two, _) in itertools.permutations(variables[:3], 2):
+        if one.type == two.type and one.bound and two.bound:
+            yield f"induction {one.name}; destruct {two.name}; simpl; intros; auto with *", penalty + 0.4
 
 
 def _induction_general(context: Context) -> Instances:
     """Induction on an introduced variable, with another one generalised."""
-    variables = [v for v in _inductive(context) if not v.bound]
-    place = 0
-    for variable in variables[:3]:
-        for other in variables[:4]:
-            if other is not variable and variable.name not in other.type.split():
-                yield (
-                    f"generalize dependent {other.name}; induction {variable.name}; simpl; intros; auto",
-                    _STEP * place,
-                )
-                place += 1
+    variables = [(v, penalty) for v, penalty in _inductive(context) if not v.bound]
+    for (one, penalty), (two, _) in itertools.permutations(variables[:4], 2):
+        if one.name in two.type.split():
+            continue
+        start = f"generalize dependent {two.name}; induction {one.name}"
+        yield f"{start}; simpl; intros; auto with *", penalty
+        if one.type == two.type:
+            yield f"{start}; destruct {two.name}; simpl; intros; auto with *", penalty
 
 
 def _destruct(context: Context) -> Instances:
@@ -189,8 +217,8 @@ def _destruct_close(context: Context) -> Instances:
         yield f"destruct {names}; simpl; intros; auto; try discriminate; intuition congruence", 0.0
         yield f"destruct {names}; simpl in *; auto", 0.2
         yield "destr_bool", 0.1
-    for place, variable in enumerate(_inductive(context)[:3]):
-        yield f"destruct {variable.name}; simpl; intros; auto with *", 0.3 + _STEP * place
+    for variable, penalty in _inductive(context)[:3]:
+        yield f"destruct {variable.name}; simpl in *; intros; auto with *", 0.3 + penalty
     if len(data) > 1:
         yield f"destruct {names_of(data[:2])}; simpl; intros; auto; try congruence", 0.5
 
@@ -259,10 +287,8 @@ def _case_fact(context: Context) -> Instances:
 def _invert_fact(context: Context) -> Instances:
     for place, fact in enumerate(_facts(context)):
         if fact.plain and fact.view.head not in ("/\\", "\\/", "exists", "<->", "~", "<>"):
-            yield f"inversion {fact.name}; subst", _STEP * place
-            yield f"inversion {fact.name}; subst; clear {fact.name}", _STEP * place + 0.3
-            if fact.view.head == "=":
-                yield f"injection {fact.name} as", _STEP * place + 0.2
+            yield f"inversion {fact.name}; subst; auto", _STEP * place
+            yield f"inversion_clear {fact.name}; subst; simpl in *; auto", _STEP * place + 0.2
 
 
 def _induct_fact(context: Context) -> Instances:
@@ -275,12 +301,12 @@ def _induct_fact(context: Context) -> Instances:
         yield "induction 1", 0.3
         yield "induction 1; simpl; intros; auto with *", 0.3
         yield "destruct 1", 0.6
-        yield "intros; inversion_clear 1", 5.0
 
 
 def _subst(context: Context) -> Instances:
-    if any(fact.view.head == "=" for fact in context.facts):
+    if any(fact.view.head == "=" and fact.plain for fact in context.facts):
         yield "subst", 0.0
+        yield "subst; simpl in *; auto", 0.2
 
 
 # --- lemmas ------------------------------------------------------------------------------------------
@@ -296,9 +322,8 @@ def _apply_lemma(context: Context) -> Instances:
     for place, lemma in enumerate(_applicable(context)[:24]):
         penalty = (1 - lemma.applies) + 0.04 * place
         yield f"apply {lemma.name}", penalty
-        yield f"apply {lemma.name}; auto with *", penalty + 0.1
-        if lemma.view.binders:
-            yield f"eapply {lemma.name}", penalty + 0.8
+        if not lemma.determined:
+            yield f"eapply {lemma.name}", penalty + 0.5
 
 
 def _rewrite_lemma(context: Context) -> Instances:
@@ -321,18 +346,23 @@ def _rewrite_lemma_back(context: Context) -> Instances:
 
 
 def _lemma_in_fact(context: Context) -> Instances:
-    """Forward steps: a lemma whose last premise has the fact's relation."""
+    """Forward steps: a lemma whose last premise, or one side, has the fact's relation."""
     place = 0
     for fact in context.facts[:4]:
-        if fact.view.prefix:
+        if fact.view.prefix or fact.inductive:
             continue
         for lemma in context.lemmas:
-            wanted = lemma.view.premises[-1] if lemma.view.premises else ""
-            if place < 16 and wanted and fact.view.head and f" {fact.view.head} " in f" {wanted} ":
-                yield f"apply {lemma.name} in {fact.name}", 0.1 * place
+            if place >= _MOST_FORWARD:
+                return
+            view = lemma.view
+            if view.head == "<->" and fact.view.head in view_term(view.left).symbols:
+                yield f"apply {lemma.name} in {fact.name}", 0.08 * place
                 place += 1
-            elif place < 16 and lemma.view.head == "=" and lemma.rewrites >= 1.0:
-                yield f"rewrite {lemma.name} in {fact.name}", 0.1 * place + 0.5
+            elif view.premises and view_term(view.premises[-1]).head == fact.view.head != "=":
+                yield f"apply {lemma.name} in {fact.name}", 0.08 * place
+                place += 1
+            elif view.head == "=" and symbols_of(view.left) <= fact.view.symbols:
+                yield f"rewrite {lemma.name} in {fact.name}", 0.08 * place + 0.4
                 place += 1
 
 
@@ -365,6 +395,8 @@ TEMPLATES: Final[dict[str, Template]] = {
     "simplify": _simplify,
     "unfold": _unfold,
     "congruent": _congruent,
+    "decide": _decide,
+    "intuition": _intuition,
     "induction": _induction,
     "induction-close": _induction_close,
     "induction-general": _induction_general,

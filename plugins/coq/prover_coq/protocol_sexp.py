@@ -6,8 +6,8 @@ last ``(Answer N Completed)``. The stream is split at the end of that last messa
 into a string, the bytes can be searched for whole constructs without reading the rest.
 
 ``sertop`` tells only the goals in focus as text, without the shelved, given-up and unfocused ones; those
-come from ``Show Existentials``, whose answer also says whether the sentence worked at all. So a sentence is
-run by two queries, :func:`existentials_query` and :func:`goals_query`, and their answers are read together.
+come from ``Show Existentials``. So the answers to :func:`goals_query` and :func:`existentials_query` are
+read together.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ __all__ = [
     "goals_query",
     "has_goals",
     "is_good",
+    "is_syntax_error",
     "messages",
     "parse",
     "quote",
@@ -67,6 +68,7 @@ _MESSAGE = re.compile(
     re.DOTALL,
 )
 _LINE = re.compile(r"(?:^|\n)={20,}\n")
+_NO_HYPOTHESES = "none"
 _HYPOTHESIS = re.compile(r"^ {1,2}(?=\S)", re.MULTILINE)
 
 
@@ -178,17 +180,20 @@ def exec_command(state: int) -> bytes:
 
 def cancel_command(states: Sequence[int]) -> bytes:
     """Take states, and all that stands after them, off the document; unknown ones do no harm."""
-    # The last first: a state that has gone with an earlier one would make the command fail.
-    return b"(Cancel(%s))\n" % b" ".join(b"%d" % s for s in sorted(states, reverse=True))
+    # The first first: going back to before a later one may lead to a state that has failed.
+    return b"(Cancel(%s))\n" % b" ".join(b"%d" % s for s in sorted(states))
 
 
 def existentials_query(state: int) -> bytes:
-    """Execute everything up to a state, and tell every open existential variable with its standing."""
+    """Tell every open existential variable with its standing."""
     return b'(Query((sid %d))(Vernac"Show Existentials."))\n' % state
 
 
 def goals_query(state: int) -> bytes:
-    """The goals in focus, as text. It does not execute anything."""
+    """The goals in focus, as text; only right after :func:`exec_command` of the same state.
+
+    It executes nothing by itself, and prints in the state that was executed last.
+    """
     return b"(Query((sid %d)(pp((pp_format PpStr))))Goals)\n" % state
 
 
@@ -220,6 +225,11 @@ def is_good(answer: bytes) -> bool:
         message = f"sertop's answer was never acknowledged: {_shown(answer)}"
         raise ProtocolError(message)
     return True
+
+
+def is_syntax_error(answer: bytes) -> bool:
+    """Whether a sentence was refused before anything of it was executed."""
+    return b"(stm_ids())" in answer
 
 
 def added_id(answer: bytes) -> int | None:
@@ -294,7 +304,10 @@ def goals(existentials: bytes, focused: bytes) -> Goals:
 
 
 def _focused(text: str) -> Iterator[Goal]:
-    """Goals as sertop prints them: hypotheses, newest first, a line, the conclusion; a blank line between."""
+    """Goals as sertop prints them: hypotheses, newest first, a line, the conclusion.
+
+    A blank line stands before the first hypothesis, and the word ``none`` for no hypotheses.
+    """
     if not text.strip():
         return
     above, *rest = _LINE.split(text)
@@ -304,15 +317,17 @@ def _focused(text: str) -> Iterator[Goal]:
     for index, part in enumerate(rest):
         conclusion, following = part, ""
         if index < len(rest) - 1:
-            before, _, block = part.rpartition("\n\n")
-            if block.startswith("  "):  # else the next goal has no hypotheses
-                conclusion, following = before, block
+            conclusion, _, following = part.rpartition(
+                "\n" if part.endswith(f"\n{_NO_HYPOTHESES}") else "\n\n"
+            )
         yield Goal(hypotheses=_hypotheses(above), conclusion=conclusion.strip())
         above = following
 
 
 def _hypotheses(text: str) -> tuple[Hypothesis, ...]:
     """Each begins with two spaces; further lines of the same are indented more."""
+    if text.strip() == _NO_HYPOTHESES:
+        return ()
     parts = [part.strip() for part in _HYPOTHESIS.split(text)]
     return tuple(parse_hypothesis(part) for part in reversed(parts) if part)
 

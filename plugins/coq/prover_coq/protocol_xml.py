@@ -32,6 +32,7 @@ __all__ = [
     "has_goals",
     "init_id",
     "is_good",
+    "is_syntax_error",
     "messages",
     "query_call",
     "split_stream",
@@ -60,12 +61,14 @@ _GOOD = b'<value val="good"'
 _FAIL = b'<value val="fail"'
 _ADDED = re.compile(rb'<value val="good"><pair><state_id val="(\d+)"')
 _INIT = re.compile(rb'<value val="good"><state_id val="(\d+)"')
+_FAILED_AFTER = re.compile(rb'<value val="fail"[^>]*><state_id val="(\d+)"')
 _TAG = re.compile(r"<[^>]*>")
 _MESSAGE = re.compile(
     rb'<message_level val="(?:notice|info|debug)"[^>]*/?>.*?<richpp>(.*?)</richpp>', re.DOTALL
 )
-# XML 1.0 has no place for these, not even as character references.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+# XML 1.0 has no place for these; the prover's own parser minds only the former.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def _escape(text: str) -> bytes:
@@ -73,7 +76,7 @@ def _escape(text: str) -> bytes:
 
     :raises ProtocolError: it holds a character that XML cannot carry.
     """
-    if _FORBIDDEN.search(text):
+    if _CONTROL.search(text):
         message = f"text with control characters cannot be sent to coqidetop: {text[:80]!r}"
         raise ProtocolError(message)
     if "&" in text:
@@ -142,6 +145,12 @@ def added_id(answer: bytes) -> int | None:
         message = f"coqidetop's answer to Add names no state: {_shown(answer)}"
         raise ProtocolError(message)
     return None
+
+
+def is_syntax_error(answer: bytes) -> bool:
+    """Whether a sentence was refused before anything of it was executed; it has used up no number then."""
+    found = _FAILED_AFTER.search(answer)
+    return found is not None and found[1] == b"0"
 
 
 def init_id(answer: bytes) -> int:
@@ -235,7 +244,7 @@ def _text(part: Element) -> str:
 
 def _clean(body: bytes) -> str:
     """XML proper: ``&nbsp;`` is declared nowhere, and a message may hold bytes that are no characters."""
-    return _FORBIDDEN.sub("\ufffd", body.replace(b"&nbsp;", b" ").decode(errors="replace"))
+    return _NOT_XML.sub("\ufffd", body.replace(b"&nbsp;", b" ").decode(errors="replace"))
 
 
 def _plain(markup: bytes) -> str:

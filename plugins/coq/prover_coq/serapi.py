@@ -62,7 +62,7 @@ class SerapiEngine(Engine):
     """A document in ``sertop``. We number the states."""
 
     TERMINATOR: ClassVar[bytes] = sexp.TERMINATOR
-    RUN_ANSWERS: ClassVar[int] = 2
+    RUN_ANSWERS: ClassVar[int] = 3
     OWN_NUMBERS: ClassVar[bool] = True
 
     def _handshake(self) -> tuple[bytes, int]:
@@ -76,7 +76,8 @@ class SerapiEngine(Engine):
         return sexp.add_command(sentence, tip, new)
 
     def _encode_run(self, tip: int) -> bytes:
-        return sexp.existentials_query(tip) + sexp.goals_query(tip)
+        # Executed first, and by itself: goals are printed in whatever state the prover happens to be in.
+        return sexp.exec_command(tip) + sexp.goals_query(tip) + sexp.existentials_query(tip)
 
     def _encode_exec(self, tip: int) -> bytes:
         return sexp.exec_command(tip)
@@ -94,6 +95,9 @@ class SerapiEngine(Engine):
     def _read_added(self, answer: bytes) -> int | None:
         return sexp.added_id(answer)
 
+    def _is_syntax_error(self, answer: bytes) -> bool:
+        return sexp.is_syntax_error(answer)
+
     def _is_good(self, answer: bytes) -> bool:
         return sexp.is_good(answer)
 
@@ -101,10 +105,10 @@ class SerapiEngine(Engine):
         return sexp.failure(answer)
 
     def _read_run(self, answers: Sequence[bytes]) -> bytes | None:
-        existentials, focused = answers
-        if not sexp.is_good(existentials) and sexp.failure(existentials) != sexp.NO_PROOF:
+        executed, focused, existentials = answers
+        if not sexp.is_good(executed) or not sexp.is_good(focused):
             return None
-        if not sexp.is_good(focused):
+        if not sexp.is_good(existentials) and sexp.failure(existentials) != sexp.NO_PROOF:
             return None
         return existentials + _SPLIT + focused
 

@@ -10,9 +10,12 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from prover_coq.engine import EngineLostError, ReplayError, Reply, ReplyKind
+from prover_coq.engine import Engine, EngineLostError, ReplayError, Reply, ReplyKind
 from prover_coq.guard import check_tactic, normalise_tactic
+from prover_coq.premises import PremiseIndex
+from prover_coq.search_cache import SearchCache
 from prover_coq.worker import Worker
 from prover_core.contracts import ProofSession
 from prover_core.errors import EnvironmentCrashedError, UnknownStateError
@@ -33,7 +36,7 @@ from prover_core.types import (
 
 __all__ = ["CoqSession", "SessionSettings"]
 
-_RESTORE_ATTEMPTS = 3
+_RESTORE_ATTEMPTS = 5
 
 
 class _Node:
@@ -48,17 +51,16 @@ class _Node:
         self.depth: int = 0 if parent is None else parent.depth + 1
 
 
+@dataclass(frozen=True, slots=True)
 class SessionSettings:
     """How a session treats its process and its proof."""
 
-    __slots__ = ("open_timeout_s", "qed", "qed_timeout_s", "recycle_mb")
-
-    def __init__(self, *, qed: str, qed_timeout_s: float, open_timeout_s: float, recycle_mb: int) -> None:
-        self.qed = qed
-        """What ends the proof: ``Qed.`` or ``Defined.``"""
-        self.qed_timeout_s = qed_timeout_s
-        self.open_timeout_s = open_timeout_s
-        self.recycle_mb = recycle_mb
+    qed: str
+    """What ends the proof: ``Qed.`` or ``Defined.``"""
+    qed_timeout_s: float
+    search_timeout_s: float
+    open_timeout_s: float
+    recycle_mb: int
 
 
 class CoqSession(ProofSession):
@@ -70,6 +72,7 @@ class CoqSession(ProofSession):
         worker: Worker,
         opening: Reply,
         settings: SessionSettings,
+        searches: SearchCache,
         release: Callable[[Worker], None],
     ) -> None:
         self.theorem = theorem
@@ -80,6 +83,8 @@ class CoqSession(ProofSession):
         self._release: Callable[[Worker], None] | None = release
         root = _Node(self, None, "")
         self.root = ProofState(root, 0, functools.partial(self._engine.read_goals, opening.answer))
+        self._searches = searches
+        self._premises: PremiseIndex | None = None
         self._line = [root]
         """The states on the way that the prover's document holds, root first."""
 
@@ -94,7 +99,15 @@ class CoqSession(ProofSession):
         return self._try(state, tactics, timeout_s, stay=False)
 
     def premises(self, state: ProofState, limit: int = 50) -> Sequence[Premise]:
-        return ()
+        self._node(state)
+        focused = state.goals.focused
+        if not focused or limit <= 0:
+            return ()
+        if self._premises is None:
+            started = time.monotonic()
+            self._premises = self._searches.index(self._worker.key, self._worker.text, self._ask)
+            self.stats.seconds += time.monotonic() - started
+        return self._premises.rank(focused[0], limit)
 
     def script(self, state: ProofState) -> tuple[str, ...]:
         node = self._node(state)
@@ -108,6 +121,11 @@ class CoqSession(ProofSession):
         release, self._release = self._release, None
         if release is not None:
             release(self._worker)
+
+    @property
+    def engine(self) -> Engine:
+        """The live process; for measurements and tests."""
+        return self._engine
 
     # --- trying ----------------------------------------------------------------------------------
 
@@ -216,6 +234,20 @@ class CoqSession(ProofSession):
         if _open_braces(self.script(state)):
             return Advanced(state, seconds)  # a brace is still to be closed
         return Rejected(f"{self._settings.qed.rstrip('.')}: {reply.message}", RejectionKind.TACTIC, seconds)
+
+    def _ask(self, queries: Sequence[str]) -> list[list[str]]:
+        """What the prover says to queries in the state before the statement; it may be cut short."""
+        for _ in range(_RESTORE_ATTEMPTS):
+            if self._engine.depth < 0:
+                self._restart()
+            try:
+                replies = self._engine.query(
+                    queries, self._settings.search_timeout_s, depth=self._worker.base_depth - 1
+                )
+            except EngineLostError:
+                continue
+            return [self._engine.read_messages(reply.answer) for reply in replies]
+        return [[] for _ in queries]
 
     # --- moving ----------------------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ from prover_coq.judgement import (
     found_names,
     is_command,
     read_assumptions,
+    same_sentences,
     timed_sentences,
 )
 from prover_coq.script import Script, read_script
@@ -82,7 +83,7 @@ class CoqVerifier:
     """Checks proofs with one installation of Coq. Holds nothing; may be used from several threads."""
 
     def __init__(self, toolchain: CoqToolchain, allow_axioms: frozenset[str] = STDLIB_AXIOMS) -> None:
-        self._toolchain = toolchain
+        self.toolchain = toolchain
         self._allowed = allow_axioms
 
     def verify(
@@ -113,7 +114,7 @@ class CoqVerifier:
             status, log = VerdictStatus.MACHINERY_FAILED, str(error)
         return Verdict(
             status=status,
-            checker=f"coqc {self._toolchain.version_text}",
+            checker=f"coqc {self.toolchain.version_text}",
             axioms=tuple(found.axioms),
             forbidden=tuple(found.forbidden),
             statement_unchanged=found.statement_unchanged,
@@ -141,48 +142,57 @@ class CoqVerifier:
         found: _Findings,
     ) -> tuple[VerdictStatus, str]:
         source = read_theorem(theorem)
-        with Scratch(self._toolchain, source.path, theorem.options, limits) as scratch:
+        with Scratch(self.toolchain, source.path, theorem.options, limits) as scratch:
             candidate, run = self._compile(source, lines, scratch)
-            _look_at_sentences(candidate, run, scratch.glob(), found)
+            _look_for_commands(candidate, run, scratch.glob(), found)
             if run.error is not None:
                 verdict = _judge_error(candidate, run, run.error, found)
                 if verdict is not None:
                     return verdict
                 found.notes.append("the modules around the theorem do not close after it: no compiled file")
-            self._judge_answers(source, candidate, run, scratch, found)
-            if not found.forbidden and scratch.compiled is not None:
-                _look_at_compiled(source, scratch, found, candidate.subject)
+            try:
+                self._judge_answers(source, candidate, run, scratch, found)
+                if not found.forbidden and scratch.compiled is not None:
+                    _look_at_compiled(source, scratch, found, candidate.subject)
+            except MachineryError:
+                if not found.forbidden:  # a cheat may well leave nothing there to be asked about
+                    raise
             if found.forbidden:
                 return VerdictStatus.CHEATED, run.log
             if kernel_recheck and _recheck(scratch, found) is False:
                 return VerdictStatus.REJECTED, "coqchk refuses what coqc accepted"
-            return VerdictStatus.PROVED, run.log
+            return VerdictStatus.PROVED, ""
 
     def _compile(
         self, source: Source, lines: Sequence[str], scratch: Scratch
     ) -> tuple[Candidate, CompileRun]:
-        """Compile it; once more where Coq calls the theorem otherwise than its text suggests."""
-        candidate = build_candidate(source, lines, scratch.questions, self._lookups())
-        run = scratch.compile(candidate.data, candidate.questions)
-        if run.error is not None:
-            named = (answer(run.stdout, f"{candidate.marker}_before_name") or "").split()
-            if named and named[0] != source.name:
-                candidate = build_candidate(
-                    source.renamed(named[0]), lines, scratch.questions, self._lookups()
-                )
-                run = scratch.compile(candidate.data, candidate.questions)
-        return candidate, run
+        """Compile it; once more where Coq calls the theorem otherwise than its text suggests.
+
+        Asking about a wrong name could mean asking about another theorem, which may well be proved.
+        """
+        for _ in range(2):
+            candidate = build_candidate(source, lines, scratch.questions, self._lookups())
+            run = scratch.compile(candidate.data, candidate.questions)
+            named = (answer(run.stdout, f"{candidate.marker}_before_name") or source.name).split()
+            if not named or named[0] == source.name:
+                return candidate, run
+            source = source.renamed(named[0])
+        message = f"the name under which Coq proves the theorem cannot be told: it says {named[0]}"
+        raise MachineryError(message)
 
     def _lookups(self) -> list[str]:
         """Allowed axioms that this version of the library may hold."""
-        other = {"Corelib", "Stdlib"} if self._toolchain.version < (9,) else {"Coq"}
+        other = {"Corelib", "Stdlib"} if self.toolchain.version < (9,) else {"Coq"}
         return [axiom for axiom in self._allowed if axiom.split(".", 1)[0] not in other]
 
     def _judge_answers(
         self, source: Source, candidate: Candidate, run: CompileRun, scratch: Scratch, found: _Findings
     ) -> None:
         answers = _Answers(run.stdout, candidate.marker)
+        answers.get("before_name")
         found.statement_unchanged = answers.get("before_says").split() == answers.get("after_says").split()
+        if not same_sentences(timed_sentences(run.stdout, candidate.proof), candidate.sentences):
+            found.forbid("Coq reads other sentences in the proof than those that were checked")
         if not found.statement_unchanged:
             found.forbid("the statement that was proved is not the one that was asked for")
         if answers.get("before_libraries") != answers.get("after_libraries"):
@@ -218,17 +228,18 @@ class CoqVerifier:
         if not other:
             return
         in_sight = _names_before(source, other, scratch)
+        context: list[str] = []
         for name in other:
             full = in_sight.get(name)
+            found.axioms.append(full or name)
             if full is None or full in after:
-                found.axioms.append(name)
                 found.forbid(f"it rests on the axiom {name}, which was not there before it")
             elif full.split(".", 1)[0] in LIBRARY_ROOTS and not full.startswith(f"{scratch.logical}."):
-                found.axioms.append(full)
                 found.forbid(f"it rests on the axiom {full}, which is not among those allowed")
             else:
-                found.axioms.append(full)
-                found.notes.append(f"rests on {full}, which its own context assumes")
+                context.append(full)
+        if context:
+            found.notes.append(f"of its axioms, its own context assumes: {', '.join(context)}")
 
 
 class _Answers:
@@ -256,16 +267,11 @@ def _ending(theorem: Theorem, script: Script) -> str:
     return script.ending or "Qed."
 
 
-def _look_at_sentences(candidate: Candidate, run: CompileRun, glob: str | None, found: _Findings) -> None:
-    """Compare what Coq saw between the statement and the end of the proof with what we put there."""
-    seen = timed_sentences(run.stdout, candidate.proof)
-    for sentence in seen:
+def _look_for_commands(candidate: Candidate, run: CompileRun, glob: str | None, found: _Findings) -> None:
+    """What Coq itself saw between the statement and the end of the proof that is no tactic."""
+    for sentence in timed_sentences(run.stdout, candidate.proof):
         if is_command(sentence.text):
             found.forbid(f"the proof holds the command `{sentence.text.replace('~', ' ')}`")
-    places = sorted((sentence.start, sentence.end) for sentence in seen)
-    expected = [(region.start, region.end) for region in candidate.sentences]
-    if places != (expected[: len(places)] if run.error is not None else expected):
-        found.forbid("Coq reads other sentences in the proof than those that were checked")
     for declaration in declarations_in(glob or "", [candidate.proof]):
         found.forbid(f"the proof declares something: {declaration}")
 
@@ -285,23 +291,52 @@ def _judge_error(
         return None
     if found.forbidden:
         return VerdictStatus.CHEATED, run.log
-    if where is None or (not asked and where in candidate.proof):
-        incomplete = _INCOMPLETE.search(error.message) is not None
-        return (VerdictStatus.INCOMPLETE if incomplete else VerdictStatus.REJECTED), run.log
+    if _INCOMPLETE.search(error.message) and (where is None or where in candidate.proof):
+        return VerdictStatus.INCOMPLETE, run.log
+    if not asked and where is not None and where in candidate.proof:
+        return VerdictStatus.REJECTED, run.log
     message = f"the file around the proof does not compile:\n{run.log}"
     raise MachineryError(message)
 
 
 def _names_before(source: Source, names: Sequence[str], scratch: Scratch) -> dict[str, str]:
-    """Full names of those that mean something where the statement stands, with no proof in the file."""
-    data, questions, marker = build_lookup(source, names, scratch.questions)
+    """Full names of those that mean something where the statement stands, with no proof in the file.
+
+    :raises MachineryError: it cannot be told.
+    """
+    found, unknown = _look_up(source, {name: name for name in names}, scratch)
+    if unknown:
+        # A keyword by itself, but not behind a dot; its like stand in the same modules.
+        spaces = {full.rpartition(".")[0] for full in found.values()} - {""}
+        tries = {f"{space}.{name}": name for name in unknown for space in sorted(spaces)}
+        more, _ = _look_up(source, tries, scratch)
+        found.update(more)
+        unknown = [name for name in unknown if name not in found]
+    if unknown:
+        message = f"Coq cannot look up {', '.join(unknown)}: notations have made keywords of them"
+        raise MachineryError(message)
+    return found
+
+
+def _look_up(source: Source, asked: dict[str, str], scratch: Scratch) -> tuple[dict[str, str], list[str]]:
+    """Short name -> full name, and the short names that Coq could not even read.
+
+    ``asked``: what to ask for -> the short name that the answer must have.
+    """
+    data, questions, marker = build_lookup(source, list(asked), scratch.questions)
     run = scratch.look_up(data, questions)  # fails at its end if anything is open there; the answers count
     found: dict[str, str] = {}
-    for number, name in enumerate(names):
-        located = found_names(answer(run.stdout, f"{marker}_{number}") or "")
-        # Of several, the one that the name itself refers to is the one that has no shorter name than it.
-        found.update((name, full) for full, short in located.items() if short in (name, full))
-    return found
+    unreadable: list[str] = []
+    for number, (question, name) in enumerate(asked.items()):
+        text = answer(run.stdout, f"{marker}_{number}")
+        if text is None:
+            unreadable.append(name)
+            continue
+        for full, short in found_names(text).items():  # the first is what the question refers to
+            if question == name or short == name:
+                found[name] = full
+            break
+    return found, unreadable
 
 
 def _look_at_compiled(source: Source, scratch: Scratch, found: _Findings, subject: str) -> None:

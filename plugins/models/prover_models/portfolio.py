@@ -33,7 +33,7 @@ class PortfolioPolicy(Policy):
     """Asks the environment's :class:`~prover_core.contracts.policy.Portfolio`; deterministic."""
 
     Options: ClassVar[type[PortfolioOptions]] = PortfolioOptions
-    suggestions: int | None = 256
+    suggestions = 256
 
     def __init__(self, options: PortfolioOptions | None = None) -> None:
         self.options = options if options is not None else PortfolioOptions()

@@ -149,6 +149,14 @@ def test_an_unknown_name_says_which_plugin_was_left_out(plugin: Any) -> None:
         manager.environments.get("isabelle")
 
 
+def test_a_plugin_that_does_not_provide_what_its_name_promises(plugin: Any) -> None:
+    manager = load(plugin("isabelle", GOOD, "isabelle-dist"))
+    with pytest.raises(
+        UnknownNameError, match=r"'isabelle' \(isabelle-dist 9.9\) is installed, and does not"
+    ):
+        manager.environments.get("isabelle")
+
+
 def test_our_own_plugins_all_load_and_come_first() -> None:
     manager = PluginManager.load(environ={})
     ours = [p.name for p in manager.plugins if p.distribution == "polyprover"]

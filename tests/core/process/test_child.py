@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -15,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prover_core.errors import ChildTimeoutError, EnvironmentCrashedError, ToolMissingError
-from prover_core.process import ChildProcess
+from prover_core.process import ChildProcess, descendants
+from prover_core.process.limits import _kernel_lists_children
 
 Start = Callable[..., ChildProcess]
 IsGone = Callable[[int], bool]
@@ -172,11 +174,12 @@ def test_grandchild_dies_with_the_group(start: Start, is_gone: IsGone) -> None:
     assert is_gone(grandchild)
 
 
-def test_grandchild_that_left_the_group_dies_too(start: Start, is_gone: IsGone) -> None:
+@pytest.mark.parametrize("grace_s", [0.0, 2.0])
+def test_grandchild_that_left_the_group_dies_too(grace_s: float, start: Start, is_gone: IsGone) -> None:
     child = start("grandchild_that_left")
     grandchild = grandchild_of(child)
     assert os.getpgid(grandchild) != child.pid
-    child.close()
+    child.close(grace_s)
     assert is_gone(grandchild)
 
 
@@ -326,6 +329,41 @@ def test_children_in_threads(start: Start) -> None:
     for thread in threads:
         thread.join(30)
     assert wrong == []
+
+
+@pytest.fixture
+def old_kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A system without process descriptors and without lists of children in /proc."""
+
+    def unsupported(pid: int, flags: int = 0) -> int:
+        raise OSError(errno.ENOSYS, "not implemented")
+
+    monkeypatch.setattr(os, "pidfd_open", unsupported)
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    _kernel_lists_children.cache_clear()
+    yield
+    monkeypatch.undo()
+    _kernel_lists_children.cache_clear()
+
+
+@pytest.mark.usefixtures("old_kernel")
+def test_on_an_old_kernel(start: Start, is_gone: IsGone) -> None:
+    child = start("echo")
+    child.send(b"hello\n")
+    assert read_line(child) == "hello"
+    with pytest.raises(ChildTimeoutError):
+        child.read(soon(0.15))
+    orphan, family = start("grandchild_outlives"), start("grandchild_that_left")
+    first, second = grandchild_of(orphan), grandchild_of(family)
+    with pytest.raises(EnvironmentCrashedError) as caught:
+        orphan.read(soon(30))
+    assert caught.value.returncode == 7
+    assert second in descendants(family.pid)
+    orphan.close()
+    assert is_gone(first)
+    assert psutil.pid_exists(second)
+    family.close(grace_s=1.0)
+    assert is_gone(second)
 
 
 @settings(max_examples=25, deadline=None)

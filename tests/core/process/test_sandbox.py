@@ -67,6 +67,10 @@ def test_private_tmp(tmp_path: Path) -> None:
     assert not marker.exists()
 
 
+def test_sockets_of_services_are_out_of_sight() -> None:
+    assert set(inside("ls -A /run").stdout.split()) <= {"current-system"}
+
+
 def test_writable_and_readable(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "given.v").write_text("Check nat.")

@@ -1,11 +1,12 @@
-"""The prover: a state is the number reached so far."""
+"""The prover: a state is the number reached so far, a proof the steps that lead to the target."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ from prover_core.types import (
     Capability,
     Goal,
     Goals,
+    Hypothesis,
     Limits,
     Outcome,
     Proof,
@@ -33,14 +35,18 @@ from prover_core.types import (
     VerdictStatus,
 )
 
-_STATEMENT = re.compile(r"reach (?P<target>[1-9]\d*)")
-_STEPS = {"double": lambda n: 2 * n, "inc": lambda n: n + 1}
+_STATEMENT = re.compile(r"reach (?P<target>\d+)(?: from (?P<start>[1-9]\d*))?(?: \([^()\n]*\))?")
+_STEPS: dict[str, Callable[[int], int | None]] = {
+    "double": lambda n: 2 * n,
+    "halve": lambda n: None if n % 2 else n // 2,
+    "inc": lambda n: n + 1,
+}
 
 
 class ToyOptions(ComponentOptions):
     """Options of the toy prover."""
 
-    start: int = Field(default=1, ge=1, description="The number that every proof starts from.")
+    start: int = Field(default=1, ge=1, description="Where a proof starts that does not say `from`.")
 
 
 class ToySession(ProofSession):
@@ -53,7 +59,8 @@ class ToySession(ProofSession):
         self.root = self._state(start, ())
 
     def _state(self, number: int, script: tuple[str, ...]) -> ProofState:
-        goals = Goals() if number == self._target else Goals((Goal((), f"{number} reaches {self._target}"),))
+        here = Goal((Hypothesis(("n",), "number", str(number)),), f"n reaches {self._target}")
+        goals = Goals() if number == self._target else Goals((here,))
         return ProofState((self, number, script), len(script), goals)
 
     def _open(self, state: ProofState) -> tuple[int, tuple[str, ...]]:
@@ -63,21 +70,24 @@ class ToySession(ProofSession):
         match state.handle:
             case (owner, int() as number, tuple() as script) if owner is self:
                 return number, script
-        message = "this state was made by another session"
+        message = f"{state!r} was made by another session"
         raise UnknownStateError(message)
 
     def step(self, state: ProofState, tactic: str, timeout_s: float) -> Outcome:
         number, script = self._open(state)
         started = time.monotonic()
+        words = tactic.strip().removesuffix(".").split()
+        if len(words) != 1:
+            return Rejected("a tactic is one word", RejectionKind.FORBIDDEN)
         self.stats.tries += 1
-        word = tactic.strip().removesuffix(".").strip()
+        (word,) = words
         if word not in _STEPS:
-            return Rejected(f"no such step: {word}", RejectionKind.PARSE)
+            return Rejected(f"no such step: {word[:60]}", RejectionKind.PARSE)
+        reached = _STEPS[word](number)
+        if reached is None:
+            return Rejected(f"{number} is odd")
         if state.goals.solved:
             return Rejected("there is nothing left to prove")
-        reached = _STEPS[word](number)
-        if reached > self._target:
-            return Rejected(f"{reached} is past {self._target}")
         after = self._state(reached, (*script, word))
         seconds = time.monotonic() - started
         return Solved(after, seconds) if reached == self._target else Advanced(after, seconds)
@@ -93,7 +103,7 @@ class ToySession(ProofSession):
 
 
 class ToyEnvironment(ProofEnvironment):
-    """Reach a number from 1 by doubling and adding one."""
+    """Reach a number by doubling and adding one: ``reach 12``, ``reach 12 from 3 (a remark)``."""
 
     Options: ClassVar[type[ToyOptions]] = ToyOptions
     prover: ClassVar[str] = "toy"
@@ -107,38 +117,47 @@ class ToyEnvironment(ProofEnvironment):
         return Toolchain(prover="toy", version="1.2.3", backend="in-process")
 
     def open(self, theorem: Theorem, limits: Limits) -> ProofSession:
-        return ToySession(self._target(theorem), self.options.start)
+        target, start = self._read(theorem)
+        return ToySession(target, start)
 
     def verify(
         self, theorem: Theorem, proof: Proof, limits: Limits, *, kernel_recheck: bool = False
     ) -> Verdict:
         started = time.monotonic()
-        steps = proof.tactics if proof.text is None else [s for s in re.split(r"[.\s]+", proof.text) if s]
-        number = self.options.start
-        for step in steps:
-            word = step.strip().removesuffix(".").strip()
+        try:
+            verdict = self._judge(theorem, proof, started + limits.verify_timeout_s)
+        except (TheoremUnavailableError, TimeoutError) as error:
+            verdict = Verdict(VerdictStatus.MACHINERY_FAILED, log=str(error))
+        return replace(verdict, checker="toy 1.2.3", seconds=time.monotonic() - started)
+
+    def _judge(self, theorem: Theorem, proof: Proof, deadline: float) -> Verdict:
+        target, number = self._read(theorem)
+        text = proof.text if proof.text is not None else "\n".join(proof.tactics)
+        for word in text.replace(".", " ").split():
+            if time.monotonic() > deadline:
+                message = "the check ran out of time"
+                raise TimeoutError(message)
             if word not in _STEPS:
-                return Verdict(
-                    VerdictStatus.CHEATED, "toy 1.2.3", forbidden=(word,), statement_unchanged=True
-                )
-            number = _STEPS[word](number)
-        reached = number == self._target(theorem)
-        return Verdict(
-            VerdictStatus.PROVED if reached else VerdictStatus.REJECTED,
-            checker="toy 1.2.3",
-            statement_unchanged=True,
-            seconds=time.monotonic() - started,
-            log="" if reached else f"the steps lead to {number}",
-        )
+                log = f"no such step: {word}"
+                return Verdict(VerdictStatus.CHEATED, forbidden=(word,), statement_unchanged=True, log=log)
+            after = _STEPS[word](number)
+            if after is None:
+                return Verdict(VerdictStatus.REJECTED, statement_unchanged=True, log=f"{number} is odd")
+            number = after
+        if number == target:
+            return Verdict(VerdictStatus.PROVED, statement_unchanged=True)
+        log = f"the steps lead to {number}"
+        return Verdict(VerdictStatus.REJECTED, statement_unchanged=True, log=log)
 
     def theorem(self, statement: str, *, name: str = "", preamble: str = "") -> Theorem:
-        match = _STATEMENT.fullmatch(statement.strip())
+        text = statement.strip()
+        match = _STATEMENT.fullmatch(text)
         if match is None:
-            message = f"not a toy statement: {statement!r}; write: reach NUMBER"
+            message = f"not a toy statement: {text!r}; write: reach NUMBER"
             raise DataError(message)
         name = name or f"reach_{match['target']}"
-        digest = hashlib.sha256(f"{preamble}\0{statement}".encode()).hexdigest()[:8]
-        return Theorem(f"toy:{name}:{digest}", name, "toy", statement.strip(), preamble=preamble)
+        digest = hashlib.sha256(f"{preamble}\0{text}".encode()).hexdigest()[:8]
+        return Theorem(f"toy:{name}:{digest}", name, "toy", text, preamble=preamble)
 
     def theorems_in(self, path: Path, options: Sequence[str] = ()) -> Sequence[Theorem]:
         try:
@@ -148,7 +167,7 @@ class ToyEnvironment(ProofEnvironment):
             raise DataError(message) from error
         return [
             Theorem(
-                id=f"{path}:reach_{match['target']}",
+                id=f"{path}:{match.start()}",
                 name=f"reach_{match['target']}",
                 prover="toy",
                 statement=match[0],
@@ -160,14 +179,20 @@ class ToyEnvironment(ProofEnvironment):
         ]
 
     def render(self, theorem: Theorem, proof: Proof) -> str:
-        return "\n".join([theorem.statement, *(f"  {tactic}" for tactic in proof.tactics)])
+        steps = proof.tactics if proof.text is None else (proof.text,)
+        return "\n".join([theorem.statement, *(f"  {step}" for step in steps)])
 
     def close(self) -> None:
         """Nothing is kept."""
 
-    def _target(self, theorem: Theorem) -> int:
+    def _read(self, theorem: Theorem) -> tuple[int, int]:
+        """Target and start of a theorem; before it there may be remarks (``# ...``) and nothing else."""
         match = _STATEMENT.fullmatch(theorem.statement)
-        if match is None:
-            message = f"{theorem.name} is no toy statement"
+        lines = [line.strip() for line in theorem.preamble.splitlines()]
+        if match is None or any(line and not line.startswith("#") for line in lines):
+            message = f"{theorem.name} is no toy theorem"
             raise TheoremUnavailableError(message)
-        return int(match["target"])
+        if theorem.file is not None and not Path(theorem.file).is_file():
+            message = f"{theorem.file} is gone"
+            raise TheoremUnavailableError(message)
+        return int(match["target"]), int(match["start"] or self.options.start)

@@ -15,6 +15,7 @@ class ToyPolicyOptions(ComponentOptions):
     """Options of the toy policy."""
 
     first: Literal["double", "inc"] = Field(default="double", description="The step that is tried first.")
+    seed: int = Field(default=0, description="Of nothing yet; the run's own seed, unless set.")
 
 
 class ToyPolicy(Policy):
