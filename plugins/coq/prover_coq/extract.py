@@ -284,7 +284,8 @@ class _Run:
     def _take(self, part: PartInfo) -> None:
         self._done += 1
         self._proofs += part.proofs
-        self._failed += part.failed
+        if part.failed:  # some failures are notes on the file, not proofs
+            self._failed += sum(bool(failure.name) for failure in self._dataset.failures([part.source]))
         self._steps += part.steps
 
     def report(self) -> ExtractionReport:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from prover_core.errors import DataError
 
-__all__ = ["Glob", "GlobDefinition", "GlobReference", "parse_glob", "read_glob"]
+__all__ = ["Glob", "GlobDefinition", "GlobReference", "Qualifier", "parse_glob", "read_glob"]
 
 _NOWHERE = "<>"
 _BOM = b"\xef\xbb\xbf"
@@ -89,27 +89,36 @@ class Glob:
     """In the order of the file, which is nearly that of the text."""
     definitions: tuple[GlobDefinition, ...]
 
-    def qualified(self, definition: GlobDefinition) -> str:
-        """The name under which the rest of the world knows it: modules kept, sections left out.
-
-        A section variable keeps its sections: outside them it does not exist.
-        """
-        return self.qualifier().name(definition)
-
-    def qualifier(self) -> Qualifier:
-        """For many names of the same file."""
-        return Qualifier(self)
+    def qualifier(self, text: str) -> Qualifier:
+        """Makes full names; ``text`` is the source file's."""
+        return Qualifier(self, text)
 
 
 class Qualifier:
-    """Full names of a file's definitions; knows which parts of a path are sections."""
+    """Full names of what one file declares and refers to: modules kept, sections left out."""
 
-    def __init__(self, glob: Glob) -> None:
+    def __init__(self, glob: Glob, text: str) -> None:
         self._module = glob.module
+        self._text = text
         self._sections = {_join(d.path, d.ident) for d in glob.definitions if d.kind == "sec"}
+        self._modules = [
+            d.path if d.ident == _NOWHERE else _join(d.path, d.ident)
+            for d in glob.definitions
+            if d.kind in ("mod", "modtype")
+        ]
+        self._by_ident: dict[str, list[tuple[int, str]]] = {}
+        self._names: set[str] = set()
+        for definition in glob.definitions:
+            if definition.kind not in _UNNAMED:
+                name = self.definition(definition)
+                self._names.add(name)
+                self._by_ident.setdefault(definition.ident, []).append((definition.start, name))
 
-    def name(self, definition: GlobDefinition) -> str:
-        """See :meth:`Glob.qualified`."""
+    def definition(self, definition: GlobDefinition) -> str:
+        """The name under which the rest of the world knows it.
+
+        A section variable keeps its sections: outside them it does not exist.
+        """
         if definition.kind in ("var", "sec"):
             return _join(self._module, definition.path, definition.ident)
         kept, sofar = [self._module], ""
@@ -118,6 +127,38 @@ class Qualifier:
             if sofar not in self._sections:
                 kept.append(part)
         return _join(*kept, definition.ident)
+
+    def reference(self, reference: GlobReference) -> str:
+        """The full name of what is referred to.
+
+        Coq leaves out the modules of the same file that have been closed by then, as if they were
+        sections: after ``End M.`` it notes ``M.x`` as ``x``. They are put back, by what is written.
+        """
+        name = reference.name
+        if reference.module != self._module or reference.kind == "var":
+            return name
+        written = self._text[reference.start : reference.end]
+        if name in self._names and f".{name}".endswith(f".{written}"):
+            return name
+        base = _join(self._module, reference.path)
+        near = [
+            full
+            for start, full in self._by_ident.get(name.rpartition(".")[2], ())
+            if start <= reference.start and full.startswith(f"{base}.")
+        ]
+        exact = [full for full in near if full.endswith(f".{written}")]
+        if exact or (near and name not in self._names and "." not in written):
+            return (exact or near)[-1]
+        return self._included(name, written)
+
+    def _included(self, name: str, written: str) -> str:
+        """For what a module has by ``Include`` or from a functor, which no definition line mentions."""
+        prefix, _, short = written.rpartition(".")
+        if prefix and not f".{name}".endswith(f".{written}"):
+            for path in reversed(self._modules):
+                if path == prefix or path.endswith(f".{prefix}"):
+                    return _join(self._module, path, short)
+        return name
 
 
 def _join(*parts: str) -> str:

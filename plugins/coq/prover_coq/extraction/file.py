@@ -65,7 +65,6 @@ class JobResult(ComponentOptions):
 
     part: dict[str, Any]
     """A :class:`~prover_core.data.parts.PartInfo`."""
-    proofs_failed: int
     restarts: int
     worker_mb: float
     prover_mb: float
@@ -91,11 +90,12 @@ def extract_file(job: FileJob, settings: JobSettings, toolchain: CoqToolchain) -
     What goes wrong with the file is told by its failures; an exception means that we are broken.
     """
     started = time.monotonic()
+    source = b""
     try:
         source = job.path.read_bytes()
         text = source.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        return _nothing(job, b"", "unreadable", f"{job.path}: {error}", started)
+        return _nothing(job, source, "unreadable", f"{job.path}: {error}", started)
     with tempfile.TemporaryDirectory(prefix="polyprover-extract-") as name:
         folder = Path(name).resolve()
         try:

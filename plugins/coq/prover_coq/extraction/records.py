@@ -56,8 +56,8 @@ class RecordMaker:
         self._reader = reader
         self._glob = glob
         self._positions = Positions(outline.document.text)
+        self._qualifier = None if glob is None else glob.qualifier(outline.document.text)
         self._references = self._by_sentence(glob)
-        self._libraries: dict[int, tuple[str, ...]] = {}
 
     # --- proofs -----------------------------------------------------------------------------------
 
@@ -167,6 +167,7 @@ class RecordMaker:
         states = _States(self._reader.states)
         steps: list[StepRecord] = []
         extra: dict[str, object] = {}
+        states.index(self._walk.after[proof.statement])
         last = proof.statement if proof.last is None else proof.last
         for index in range(proof.first, last + 1):
             if self._outline.owner(index) is not proof:
@@ -208,9 +209,12 @@ class RecordMaker:
         return found
 
     def _premises(self, sentence: int) -> tuple[PremiseRef, ...]:
+        qualifier = self._qualifier
+        if qualifier is None:
+            return ()
         return tuple(
             PremiseRef.model_construct(
-                name=reference.name,
+                name=qualifier.reference(reference),
                 kind=reference.kind,
                 module=reference.module,
                 position=self._positions.at(reference.start, reference.end),
@@ -220,9 +224,8 @@ class RecordMaker:
 
     def declarations(self) -> list[DeclarationRecord]:
         """What the file declares, in order, each with the source text of its sentence."""
-        if self._glob is None:
+        if self._glob is None or self._qualifier is None:
             return self._declarations_by_text()
-        qualifier = self._glob.qualifier()
         starts = [sentence.start for sentence in self._outline.sentences]
         found: dict[tuple[str, str], tuple[int, int]] = {}
         for definition in self._glob.definitions:
@@ -230,7 +233,7 @@ class RecordMaker:
                 continue
             at = bisect_right(starts, definition.start) - 1
             kind = _DECLARED_AS.get(definition.kind, definition.kind)
-            key = (qualifier.name(definition), kind)
+            key = (self._qualifier.definition(definition), kind)
             if at >= 0 and key not in found:
                 found[key] = (definition.start, at)
         ordered = sorted(found.items(), key=lambda item: item[1][0])

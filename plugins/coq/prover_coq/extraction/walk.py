@@ -1,7 +1,8 @@
 """A walk through a document in a live prover: every sentence run, every state on the way kept.
 
-What the prover refuses inside a proof costs that proof alone: it is admitted, and the walk goes on. A command
-refused outside a proof ends the walk, as it would end the compilation. Nothing that was not reached, or not
+What the prover refuses inside a proof costs that proof alone: it is admitted, and the walk goes on; a
+statement that is refused is left out with its proof. A command refused outside a proof ends the walk, as it
+would end the compilation. Nothing that was not reached, or not
 accepted, goes unmentioned: :attr:`Walk.troubles` names each sentence and the reason.
 """
 
@@ -11,6 +12,7 @@ import re
 import time
 from dataclasses import dataclass, field
 
+from prover_coq.commands import CommandKind, classify
 from prover_coq.engine import Engine, EngineLostError, Reply, ReplyKind
 from prover_coq.extraction.outline import Outline
 from prover_coq.extraction.states import StateReader
@@ -19,9 +21,12 @@ __all__ = ["Trouble", "Walk", "WalkLimits", "walk"]
 
 _AHEAD = 96
 """Sentences handed to the engine at once."""
+_TACTICS = 'Proof Mode "Classic".'
 _REQUIRE = re.compile(r"(?:From\s|Require\s|Load\s)")
 _LIBRARY = re.compile(r"^ +([\w'.]+) *$", re.MULTILINE)
 _QUERY_S = 60.0
+_MISCOUNTED = "Stm.add called for a different state"
+"""A sentence has made more states than one; those written ahead of its answer went nowhere."""
 _REASONS = {
     ReplyKind.FAILED: "refused",
     ReplyKind.PARSE: "refused",
@@ -134,6 +139,7 @@ class _Walker:
             replies = self._engine.extend(texts, self._limits.sentence_s)
         except EngineLostError as error:
             replies, lost = error.replies, error
+        first = self._next
         failed: Reply | None = None
         for reply in replies:
             if reply.kind is not ReplyKind.OK:
@@ -143,22 +149,45 @@ class _Walker:
         if lost is not None and self._next < end:
             reason = "timed out" if lost.timed_out else "prover crashed"
             return self._restart() and self._give_up(reason, str(lost))
+        if failed is not None and failed.message.startswith(_MISCOUNTED) and self._next > first:
+            return True
         if failed is not None:
             return self._give_up(_REASONS[failed.kind], failed.message)
-        if requires:
-            self._walk.libraries.append((self._next, self._libraries()))
+        if self._next == end:
+            if requires:
+                self._walk.libraries.append((end, self._libraries()))
+            self._come_out(end)
         return True
 
+    def _come_out(self, index: int) -> None:
+        """After a nested proof, tell ``coqidetop`` that tactics are to be read: it has forgotten."""
+        proof = self._outline.owner(index - 1)
+        if proof is None or proof.last != index - 1 or self._outline.around(proof) is None:
+            return
+        if self._run_all([_TACTICS]):
+            self._line.append(_TACTICS)
+        else:
+            self._engine.rewind(len(self._line))
+
     def _chunk(self, start: int) -> tuple[int, bool]:
-        """Where to stop: after a run of ``Require``s (to ask what they loaded), or when it is enough."""
+        """Where to stop, and whether to ask there what a run of ``Require``s has loaded.
+
+        A command inside a proof (``Opaque``, ``Open Scope``) may make two states, so nothing is written ahead
+        of its answer.
+        """
         sentences = self._outline.sentences
         stop = min(len(sentences), start + _AHEAD)
         for index in range(start, stop):
-            if not _REQUIRE.match(sentences[index].text):
-                continue
-            after = index + 1
-            if after == len(sentences) or not _REQUIRE.match(sentences[after].text):
-                return after, True
+            text = sentences[index].text
+            if _REQUIRE.match(text):
+                if index + 1 == len(sentences) or not _REQUIRE.match(sentences[index + 1].text):
+                    return index + 1, True
+            elif text[:1].isupper() and (proof := self._outline.owner(index)) is not None:
+                command = classify(text)
+                if command.kind is CommandKind.OTHER and not command.tactic:
+                    return index + 1, False
+                if index == proof.last and self._outline.around(proof) is not None:
+                    return index + 1, False
         return stop, False
 
     def _accept(self, reply: Reply) -> None:
@@ -173,7 +202,7 @@ class _Walker:
     def _libraries(self) -> tuple[str, ...]:
         """Every library loaded by now."""
         try:
-            reply = self._engine.query("Print Libraries.", _QUERY_S)
+            reply = self._engine.query(["Print Libraries."], _QUERY_S)[0]
         except EngineLostError:
             self._restart()
             return self._walk.libraries[-1][1] if self._walk.libraries else ()
@@ -195,8 +224,11 @@ class _Walker:
         proof = self._outline.owner(at)
         tried = False
         while proof is not None:
-            # A statement that is itself refused cannot be admitted, but the proof around it can.
-            if proof.last is not None and at > proof.statement:
+            if proof.last is not None and at == proof.statement:
+                self._lose(at, at, proof.last, reason, detail)
+                self._next = proof.last + 1
+                return True
+            if proof.last is not None:
                 tried = True
                 if self._admit(proof.statement, proof.last):
                     self._lose(at, proof.statement, proof.last, reason, detail)
@@ -221,21 +253,26 @@ class _Walker:
 
     def _admit(self, statement: int, last: int) -> bool:
         """Put ``Admitted.`` in the place of a proof, and go on behind it."""
-        texts = [self._outline.sentences[statement].text, "Admitted."]
         depth = self._depth[statement]
+        texts = [self._outline.sentences[statement].text, "Admitted."]
         self._engine.rewind(depth)
         del self._line[depth:]
+        if not self._run_all(texts):
+            # Past a nested proof there is no way back: try in a new process.
+            if not self._restart() or not self._run_all(texts):
+                self._engine.rewind(depth)
+                return False
+        self._line += texts
+        self._next = last + 1
+        return True
+
+    def _run_all(self, texts: list[str]) -> bool:
         try:
             replies = self._engine.extend(texts, self._limits.sentence_s)
         except EngineLostError:
             self._restart()
             return False
-        if replies[-1].kind is not ReplyKind.OK or len(replies) < len(texts):
-            self._engine.rewind(depth)
-            return False
-        self._line += texts
-        self._next = last + 1
-        return True
+        return len(replies) == len(texts) and replies[-1].kind is ReplyKind.OK
 
     def _lose(self, at: int, first: int, last: int, reason: str, detail: str) -> None:
         for index in range(first, last + 1):

@@ -43,7 +43,6 @@ def _serve(jobs: TextIO, results: TextIO) -> int:
         )
         answer = JobResult(
             part=part.model_dump(),
-            proofs_failed=sum(bool(failure.name) for failure in result.failures),
             restarts=result.restarts,
             worker_mb=_peak_mb(resource.RUSAGE_SELF),
             prover_mb=_peak_mb(resource.RUSAGE_CHILDREN),
