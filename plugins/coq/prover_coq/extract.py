@@ -37,7 +37,7 @@ from prover_core.records import FailureRecord, ProofRecord
 
 __all__ = ["CoqExtractOptions", "CoqExtractor", "ExtractionProgress"]
 
-_REVISION = 1
+_REVISION = 2
 """Raised when what is extracted changes, so that files are done again."""
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from prover_coq.document import parse_document
 from prover_coq.engine import Engine, EngineLostError, EngineSettings
+from prover_coq.extraction.included import included
 from prover_coq.extraction.outline import Outline
 from prover_coq.extraction.records import FileFacts, RecordMaker
 from prover_coq.extraction.states import StateReader
@@ -110,7 +111,8 @@ def extract_file(job: FileJob, settings: JobSettings, toolchain: CoqToolchain) -
         )
         try:
             limits = WalkLimits(settings.sentence_timeout_s, settings.file_timeout_s)
-            seen = walk(engine, outline, reader, limits)
+            seen = walk(engine, outline, reader, limits, folder)
+            borrowed = included(engine, outline)
         except (EngineLostError, ProtocolError) as error:
             return _nothing(job, source, "prover crashed", str(error), started)
         finally:
@@ -125,7 +127,7 @@ def extract_file(job: FileJob, settings: JobSettings, toolchain: CoqToolchain) -
     )
     if not settings.with_accessible:
         seen.libraries.clear()
-    maker = RecordMaker(facts, outline, seen, reader, glob)
+    maker = RecordMaker(facts, outline, seen, reader, glob, borrowed)
     proofs, failures = maker.proofs()
     if missing:
         failures.append(FailureRecord(file=job.source, reason="no references", detail=missing))

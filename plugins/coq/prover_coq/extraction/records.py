@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from prover_coq.commands import CommandKind, classify
+from prover_coq.extraction.included import Included
 from prover_coq.extraction.outline import Outline, ProofOutline
 from prover_coq.extraction.positions import Positions
 from prover_coq.extraction.states import StateReader
 from prover_coq.extraction.walk import Trouble, Walk
-from prover_coq.glob import Glob, GlobReference
+from prover_coq.glob import Glob, GlobDefinition, GlobReference
 from prover_coq.lexer import SentenceKind, strip_comments
 from prover_core.records import (
     DeclarationRecord,
@@ -27,6 +30,7 @@ __all__ = ["FileFacts", "RecordMaker"]
 _NOT_DECLARED = frozenset({"binder", "sec", "mod", "modtype", "lib"})
 _DECLARED_AS = {"prf": "thm"}
 """What a definition line calls a theorem, every reference calls ``thm``."""
+_CONSTRUCTOR = re.compile(r":=\s*([^\W\d][\w']*)\s*\{")
 _NO_PROOF = "the prover opened no proof here"
 _UNFINISHED = "the file ends inside this proof"
 _STILL_OPEN = "the prover holds this proof for unfinished where the text ends it"
@@ -48,13 +52,20 @@ class RecordMaker:
     """Makes the records of one file."""
 
     def __init__(
-        self, facts: FileFacts, outline: Outline, walk: Walk, reader: StateReader, glob: Glob | None
+        self,
+        facts: FileFacts,
+        outline: Outline,
+        walk: Walk,
+        reader: StateReader,
+        glob: Glob | None,
+        borrowed: Sequence[Included] = (),
     ) -> None:
         self._facts = facts
         self._outline = outline
         self._walk = walk
         self._reader = reader
         self._glob = glob
+        self._borrowed = borrowed
         self._positions = Positions(outline.document.text)
         self._qualifier = None if glob is None else glob.qualifier(outline.document.text)
         self._references = self._by_sentence(glob)
@@ -223,44 +234,72 @@ class RecordMaker:
         )
 
     def declarations(self) -> list[DeclarationRecord]:
-        """What the file declares, in order, each with the source text of its sentence."""
+        """What the file declares, in order, each with the source text of its sentence; and what its modules
+        have from others, each with its type."""
+        found = self._declared()
+        for item in self._borrowed:
+            kind = "thm" if item.theorem else "def"
+            name = f"{self._facts.module}.{item.name}"
+            if name not in found:
+                start = self._outline.sentences[item.sentence].start
+                found[name] = _Declared(kind, start, item.sentence, item.type)
+        ordered = sorted(found.items(), key=lambda entry: entry[1].start)
+        return [self._declaration(name, item, order) for order, (name, item) in enumerate(ordered)]
+
+    def _declared(self) -> dict[str, _Declared]:
+        """By their names; without ``.glob``, the theorems."""
+        found: dict[str, _Declared] = {}
         if self._glob is None or self._qualifier is None:
-            return self._declarations_by_text()
+            for proof in self._outline.proofs:
+                name = f"{self._facts.module}.{proof.decl.qualified_name.partition('#')[0]}"
+                found.setdefault(name, _Declared("thm", proof.decl.statement.start, proof.statement))
+            return found
         starts = [sentence.start for sentence in self._outline.sentences]
-        found: dict[tuple[str, str], tuple[int, int]] = {}
         for definition in self._glob.definitions:
-            if definition.kind in _NOT_DECLARED:
-                continue
             at = bisect_right(starts, definition.start) - 1
+            if definition.kind in _NOT_DECLARED or at < 0:
+                continue
             kind = _DECLARED_AS.get(definition.kind, definition.kind)
-            key = (self._qualifier.definition(definition), kind)
-            if at >= 0 and key not in found:
-                found[key] = (definition.start, at)
-        ordered = sorted(found.items(), key=lambda item: item[1][0])
-        return [
-            self._declaration(name, kind, at, order) for order, ((name, kind), (_, at)) in enumerate(ordered)
-        ]
+            found.setdefault(self._qualifier.definition(definition), _Declared(kind, definition.start, at))
+            if definition.kind == "rec":
+                self._add_constructor(found, definition, at)
+        return found
 
-    def _declarations_by_text(self) -> list[DeclarationRecord]:
-        """Without ``.glob``: the theorems."""
-        return [
-            self._declaration(f"{self._facts.module}.{p.decl.qualified_name}", "thm", p.statement, order)
-            for order, p in enumerate(self._outline.proofs)
-        ]
+    def _add_constructor(self, found: dict[str, _Declared], record: GlobDefinition, at: int) -> None:
+        """Of a record: the compiler makes no note of it."""
+        if self._qualifier is None:
+            return
+        sentence = self._outline.sentences[at]
+        named = _CONSTRUCTOR.search(sentence.text, record.end - sentence.start)
+        start = record.end if named is None else sentence.start + named.start(1)
+        ident = f"Build_{record.ident}" if named is None else named[1]
+        name = self._qualifier.definition(replace(record, ident=ident))
+        found.setdefault(name, _Declared("constr", start, at))
 
-    def _declaration(self, name: str, kind: str, sentence: int, order: int) -> DeclarationRecord:
-        at = self._outline.sentences[sentence]
+    def _declaration(self, name: str, item: _Declared, order: int) -> DeclarationRecord:
+        sentence = self._outline.sentences[item.sentence]
         return DeclarationRecord.model_construct(
             name=name,
-            kind=kind,
+            kind=item.kind,
             module=self._facts.module,
             file=self._facts.file,
-            statement=at.text,
-            position=self._positions.at(at.start, at.end),
+            statement=item.type or sentence.text,
+            position=self._positions.at(sentence.start, sentence.end),
             order=order,
             prover="coq",
             project=self._facts.project,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """A declaration to be."""
+
+    kind: str
+    start: int
+    sentence: int
+    type: str = ""
+    """Where the source text has none of it."""
 
 
 class _States:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from prover_coq.commands import CommandKind, classify
 from prover_coq.engine import Engine, EngineLostError, Reply, ReplyKind
@@ -24,6 +25,7 @@ _AHEAD = 96
 _TACTICS = 'Proof Mode "Classic".'
 _REQUIRE = re.compile(r"(?:From\s|Require\s|Load\s)")
 _LIBRARY = re.compile(r"^ +([\w'.]+) *$", re.MULTILINE)
+_UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _QUERY_S = 60.0
 _MISCOUNTED = "Stm.add called for a different state"
 """A sentence has made more states than one; those written ahead of its answer went nowhere."""
@@ -88,22 +90,25 @@ class Walk:
         return found
 
 
-def walk(engine: Engine, outline: Outline, reader: StateReader, limits: WalkLimits) -> Walk:
-    """Run the whole document; the engine is started here and left running.
+def walk(engine: Engine, outline: Outline, reader: StateReader, limits: WalkLimits, folder: Path) -> Walk:
+    """Run the whole document; the engine is started here and left running. ``folder`` is for scratch files.
 
     :raises EngineLostError: the prover cannot be started at all.
     """
-    return _Walker(engine, outline, reader, limits).run()
+    return _Walker(engine, outline, reader, limits, folder).run()
 
 
 class _Walker:
     """The walk while it goes on."""
 
-    def __init__(self, engine: Engine, outline: Outline, reader: StateReader, limits: WalkLimits) -> None:
+    def __init__(
+        self, engine: Engine, outline: Outline, reader: StateReader, limits: WalkLimits, folder: Path
+    ) -> None:
         self._engine = engine
         self._outline = outline
         self._reader = reader
         self._limits = limits
+        self._folder = folder
         count = len(outline.sentences)
         self._walk = Walk([None] * count, [False] * count)
         self._line: list[str] = []
@@ -131,9 +136,8 @@ class _Walker:
 
     def _run_some(self) -> bool:
         """The next few sentences. Whether the walk can go on."""
-        sentences = self._outline.sentences
         end, requires = self._chunk(self._next)
-        texts = [s.text for s in sentences[self._next : end]]
+        texts = [self._sent(index) for index in range(self._next, end)]
         lost: EngineLostError | None = None
         try:
             replies = self._engine.extend(texts, self._limits.sentence_s)
@@ -196,8 +200,17 @@ class _Walker:
             self._walk.after[index] = self._reader.read(reply.answer)
         self._walk.accepted[index] = True
         self._depth[index] = len(self._line)
-        self._line.append(self._outline.sentences[index].text)
+        self._line.append(self._sent(index))
         self._next += 1
+
+    def _sent(self, index: int) -> str:
+        """What is sent for a sentence: itself, unless XML has no place for one of its characters."""
+        text = self._outline.sentences[index].text
+        if not _UNSENDABLE.search(text):
+            return text
+        piece = self._folder / f"polyprover_piece_{index}"
+        piece.with_suffix(".v").write_text(text, encoding="utf-8", newline="")
+        return f'Load "{piece}".'
 
     def _libraries(self) -> tuple[str, ...]:
         """Every library loaded by now."""
@@ -254,7 +267,7 @@ class _Walker:
     def _admit(self, statement: int, last: int) -> bool:
         """Put ``Admitted.`` in the place of a proof, and go on behind it."""
         depth = self._depth[statement]
-        texts = [self._outline.sentences[statement].text, "Admitted."]
+        texts = [self._sent(statement), "Admitted."]
         self._engine.rewind(depth)
         del self._line[depth:]
         if not self._run_all(texts):
