@@ -63,6 +63,7 @@ class Neighbourhood:
         norms = np.sqrt(index.matrix @ self._weights)
         self._scale = np.where(reach.allowed & (norms > 0), 1 / np.maximum(norms, 1e-6), 0).astype(np.float32)
         self._boost = _boost(index, reach, weights)
+        self._factor = self._scale * self._boost
         self._query = np.zeros(FEATURES, dtype=np.float32)
 
     def nearest(self, features: Sequence[int], k: int) -> list[Neighbour]:
@@ -97,13 +98,13 @@ class Neighbourhood:
         scores = np.zeros(self._index.rows, dtype=np.float32)
         for feature, weight in zip(query[rare].tolist(), weights[rare].tolist(), strict=True):
             scores[rows[ends[feature] : ends[feature + 1]]] += weight
-        scores *= self._scale
-        scores *= self._boost
-        if len(scores) > wanted:
-            chosen = np.argpartition(scores, -wanted)[-wanted:]
-        else:
-            chosen = np.arange(len(scores))
-        return np.sort(chosen[scores[chosen] > 0])
+        touched = np.flatnonzero(scores)
+        found = scores[touched] * self._factor[touched]
+        touched, found = touched[found > 0], found[found > 0]
+        if len(touched) > wanted:
+            least = np.partition(found, -wanted)[-wanted]
+            touched = touched[found >= least]
+        return touched
 
 
 def _frequencies(matrix: Any, allowed: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -10,12 +10,13 @@ from prover_models.knn.features import goal_features
 from prover_models.knn.goalview import view_goal
 from prover_models.knn.index import Index
 from prover_models.knn.neighbours import Neighbour, Neighbourhood
-from prover_models.knn.slots import Lemma, instances
+from prover_models.knn.slots import Fitter, Lemma
 
 __all__ = ["Prediction", "predict", "suggestions"]
 
 _SUPPORT: Final = 0.15
 """What a second witness adds to the first, and so on, each less."""
+_MOST_WITNESSES: Final = 6
 
 
 class Prediction(NamedTuple):
@@ -28,19 +29,19 @@ class Prediction(NamedTuple):
 
 def predict(index: Index, near: Neighbourhood, goal: Goal, *, neighbours: int, k: int) -> list[Prediction]:
     """The ``k`` best supported tactics for a goal, best first."""
-    view = view_goal(goal)
+    fitter = Fitter(view_goal(goal))
     support: dict[str, list[float]] = {}
     row_of: dict[str, int] = {}
     seen: dict[int, float] = {}
     for neighbour in near.nearest(goal_features(goal), neighbours):
         tactic_id = int(index.tactic_of[neighbour.row])
         seen[tactic_id] = seen.get(tactic_id, 0) + 1
-        if seen[tactic_id] > 6:
+        if seen[tactic_id] > _MOST_WITNESSES:
             continue
         recorded = index.tactics[tactic_id]
         names = _lemma_names(index, near, neighbour, recorded.lemmas)
         strength = _strength(neighbour)
-        for instance in instances(recorded, view, lemma_names=names):
+        for instance in fitter.instances(recorded, names):
             support.setdefault(instance.tactic, []).append(strength * instance.fit)
             row_of.setdefault(instance.tactic, neighbour.row)
     ranked = sorted(

@@ -9,15 +9,18 @@ tactic language.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from prover_models.knn.goalview import Entry, GoalView
 from prover_models.terms import is_name, token_spans
 
-__all__ = ["Instance", "Lemma", "Recorded", "instances", "record_tactic", "sentence"]
+__all__ = ["Fitter", "Instance", "Lemma", "Recorded", "record_tactic", "sentence"]
 
 _FITS: Final = 0.3
 """A slot is left unfilled below this, and the tactic is not proposed."""
@@ -79,47 +82,76 @@ def sentence(text: str) -> str:
     return text[:-1].rstrip() if text.endswith(".") and not text.endswith("..") else text
 
 
-def instances(
-    recorded: Recorded, view: GoalView, *, lemma_names: Mapping[str, Sequence[str]], most: int = 2
-) -> Iterator[Instance]:
-    """The tactic in another state: at most ``most`` fillings of its slots, the best first.
+class Fitter:
+    """Fits recorded tactics to one goal; remembers what fits which slot, for slots come again and again."""
 
-    :param lemma_names: token -> names to use in its place, the best first; a token that is not there stays.
-    """
-    named = _intros(recorded, view)
-    if named is not None:
-        yield Instance(named, 1.0)
-        return
-    for names, fit in _fillings(recorded.slots, view, most):
-        replaced = dict(names)
-        replaced |= _fresh(recorded, view, replaced)
-        yield Instance(_replace(recorded.text, replaced), fit)
-        for token, others in lemma_names.items():
-            for place, other in enumerate(others):
-                yield Instance(_replace(recorded.text, replaced | {token: other}), fit * (0.9 - 0.1 * place))
+    def __init__(self, view: GoalView, *, most: int = 2) -> None:
+        """``most``: fillings of a tactic's slots that are given."""
+        self._view = view
+        self._most = most
+        self._taken = frozenset(entry.name for entry in view.hypotheses)
+        self._ranked: dict[Entry, list[tuple[float, str]]] = {}
 
+    def instances(
+        self, recorded: Recorded, lemma_names: Mapping[str, Sequence[str]] = MappingProxyType({})
+    ) -> Iterator[Instance]:
+        """The tactic in this goal, the best filling of its slots first.
 
-def _fillings(slots: Sequence[Entry], view: GoalView, most: int) -> Iterator[tuple[dict[str, str], float]]:
-    """Names for all slots: the best for each, then with the next best for one of them."""
-    ranked: list[list[tuple[float, str]]] = []
-    for slot in slots:
-        fits = sorted(((_fit(slot, entry), entry) for entry in view.entries), key=lambda pair: -pair[0])
-        ranked.append([(fit, entry.name) for fit, entry in fits if fit >= _FITS][: len(slots) + most])
-    best = _assign(slots, ranked, {})
-    if best is None:
-        return
-    yield best
-    given = 1
-    for at, slot in enumerate(slots):
-        for _, name in ranked[at]:
-            if given >= most:
-                return
-            if name != best[0][slot.name]:
-                other = _assign(slots, ranked, {slot.name: name})
-                if other is not None:
-                    yield other[0], other[1] * 0.9
-                    given += 1
-                break
+        :param lemma_names: token -> names to use in its place, the best first; the token itself is always
+            tried before them.
+        """
+        named = _intros(recorded, self._view)
+        if named is not None:
+            yield Instance(named, 1.0)
+            return
+        for names, fit in self._fillings(recorded.slots):
+            replaced = names | self._fresh(recorded, names)
+            yield Instance(_replace(recorded.text, replaced), fit)
+            for token, others in lemma_names.items():
+                for place, other in enumerate(others):
+                    tactic = _replace(recorded.text, replaced | {token: other})
+                    yield Instance(tactic, fit * (0.9 - 0.1 * place))
+
+    def _fillings(self, slots: Sequence[Entry]) -> Iterator[tuple[dict[str, str], float]]:
+        """Names for all slots: the best for each, then with the next best for one of them."""
+        if not slots:
+            yield {}, 1.0
+            return
+        ranked = [self._rank(slot) for slot in slots]
+        best = _assign(slots, ranked, {})
+        if best is None:
+            return
+        yield best
+        given = 1
+        for slot, candidates in zip(slots, ranked, strict=True):
+            other = next((name for _, name in candidates if name != best[0][slot.name]), None)
+            if other is None or given >= self._most:
+                continue
+            second = _assign(slots, ranked, {slot.name: other})
+            if second is not None:
+                yield second[0], second[1] * 0.9
+                given += 1
+
+    def _rank(self, slot: Entry) -> list[tuple[float, str]]:
+        """What fits a slot, the best first."""
+        known = self._ranked.get(slot)
+        if known is None:
+            fits = [(_fit(slot, entry), entry.name) for entry in self._view.entries]
+            known = sorted((pair for pair in fits if pair[0] >= _FITS), key=lambda pair: -pair[0])[:8]
+            self._ranked[slot] = known
+        return known
+
+    def _fresh(self, recorded: Recorded, replaced: Mapping[str, str]) -> dict[str, str]:
+        """New names for those that the tactic introduces and that are taken here."""
+        clashes = [name for name in _words(recorded.text) if name in self._taken]
+        known = {slot.name for slot in recorded.slots} | {lemma.token for lemma in recorded.lemmas}
+        used = self._taken | set(replaced.values())
+        renamed: dict[str, str] = {}
+        for name in clashes:
+            if name not in known:
+                renamed[name] = _unused(name, used)
+                used |= {renamed[name]}
+        return renamed
 
 
 def _assign(
@@ -146,8 +178,9 @@ def _fit(slot: Entry, entry: Entry) -> float:
     if slot.type == entry.type:
         fit = 0.8
     else:
-        ours, theirs = set(slot.type.split(" ")), set(entry.type.split(" "))
-        fit = 0.6 * len(ours & theirs) / max(1, len(ours | theirs))
+        ours, theirs = _type_tokens(slot.type), _type_tokens(entry.type)
+        common = len(ours & theirs)
+        fit = 0.6 * common / max(1, len(ours) + len(theirs) - common)
         if slot.type[:1] == "$" and entry.type[:1] == "$":
             fit = max(fit, 0.45)  # a variable of a type that is a variable itself
     if slot.used == entry.used:
@@ -163,25 +196,29 @@ def _fit(slot: Entry, entry: Entry) -> float:
     return fit - 0.01 * min(10, abs(slot.age - entry.age))
 
 
+@functools.lru_cache(maxsize=65536)
+def _type_tokens(kind: str) -> frozenset[str]:
+    return frozenset(kind.split(" "))
+
+
+@functools.lru_cache(maxsize=4096)
 def _stem(name: str) -> str:
     """``IH`` of ``IHn``, ``H`` of ``H0``."""
     return "IH" if name.startswith("IH") else _SHORT_TAIL.sub("", name)
 
 
-def _fresh(recorded: Recorded, view: GoalView, replaced: Mapping[str, str]) -> dict[str, str]:
-    """New names for those that the tactic introduces and that are taken here."""
-    taken = {entry.name for entry in view.hypotheses}
-    known = {slot.name for slot in recorded.slots} | {lemma.token for lemma in recorded.lemmas}
-    used = taken | set(replaced.values())
-    renamed: dict[str, str] = {}
-    for token, _, _ in token_spans(recorded.text):
-        if token in taken and token not in known and token not in renamed and is_name(token):
-            renamed[token] = _unused(token, used)
-            used.add(renamed[token])
-    return renamed
+@functools.lru_cache(maxsize=65536)
+def _spans(text: str) -> tuple[tuple[str, int, int], ...]:
+    return tuple(token_spans(text))
 
 
-def _unused(name: str, used: set[str]) -> str:
+@functools.lru_cache(maxsize=65536)
+def _words(text: str) -> tuple[str, ...]:
+    """The names in a tactic, each once."""
+    return tuple(dict.fromkeys(token for token, _, _ in _spans(text) if is_name(token)))
+
+
+def _unused(name: str, used: AbstractSet[str]) -> str:
     stem = name.rstrip("0123456789") or name
     return next(new for number in range(len(used) + 1) if (new := f"{stem}{number}") not in used)
 
@@ -214,7 +251,7 @@ def _replace(text: str, names: Mapping[str, str]) -> str:
         return text
     pieces: list[str] = []
     done = 0
-    for token, start, end in token_spans(text):
+    for token, start, end in _spans(text):
         if token in names:
             pieces += [text[done:start], names[token]]
             done = end
