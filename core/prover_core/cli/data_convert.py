@@ -60,7 +60,7 @@ def convert(
     Examples:
       prover data convert data/arith arith.json --to messages
       prover data convert data/arith arith.json --to messages --max-premises 8 --set system="Prove it."
-      prover data convert data/arith s.jsonl --to goal-proofstep --set max_tokens=2048 --set tokenizer=estimate
+      prover data convert data/arith s.jsonl --to goal-proofstep --set max_tokens=999 --set tokenizer=estimate
       prover data convert data/arith train.py --to xtuner --split data/arith/split.json:train
       prover data convert old.jsonl new.parquet --lenient
     """

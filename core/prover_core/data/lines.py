@@ -71,8 +71,8 @@ def read_lines(path: Path, *, limit: int = MAX_LINE_BYTES) -> Iterator[Line]:
             while chunk := file.readline(limit + 1):
                 number += 1
                 if len(chunk) > limit and not chunk.endswith(b"\n"):
-                    _skip_line(file)
                     yield Line(number, b"", f"a line of more than {limit:,} bytes is no record")
+                    _skip_line(file)
                 elif content := chunk.strip(b"\r\n\t "):
                     yield Line(number, content)
     except OSError as error:

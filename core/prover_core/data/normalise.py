@@ -60,9 +60,10 @@ def hashes(record: ProofRecord) -> Hashes:
 def statement_text(statement: str, name: str = "") -> str:
     """The statement's tokens, separated by a control character; keyword and name left out."""
     tokens = tokenise(statement)
-    short = name.rpartition(".")[2]
-    if short and short in tokens[:_KEYWORDS_BEFORE_NAME]:
-        tokens = tokens[tokens.index(short) + 1 :]
+    head = tokens[:_KEYWORDS_BEFORE_NAME]
+    written = next((n for n in (name, name.rpartition(".")[2]) if n and n in head), None)
+    if written is not None:
+        tokens = tokens[head.index(written) + 1 :]
     if tokens and tokens[-1] in (".", ":="):
         tokens = tokens[:-1]
     return "\x1f".join(tokens)
