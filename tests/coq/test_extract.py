@@ -33,8 +33,8 @@ from prover_core.types import Advanced, Limits, Solved
 FILES = ("Bool/IfProp", "Arith/Between", "Lists/Streams")
 
 
-def extractor(version: str = "8.20", **options: object) -> CoqExtractor:
-    coq = require_coq(version, "coqidetop")
+def extractor(version: str = "8.20", program: str = "coqidetop", **options: object) -> CoqExtractor:
+    coq = require_coq(version, program)
     return CoqExtractor(CoqExtractOptions(bin=coq.bin, **options))
 
 
@@ -220,6 +220,14 @@ def test_extracting_again_gives_the_same_records(library: tuple[str, Dataset], t
     assert list(again.declarations()) == list(dataset.declarations())
 
 
+def test_the_other_backend_gives_the_same_records(library: tuple[str, Dataset], tmp_path: Path) -> None:
+    version, dataset = library
+    if version != "8.20":
+        return
+    extractor("8.20", "sertop", stdlib=True, backend="serapi").extract(FILES[:1], tmp_path / "data")
+    assert list(Dataset.open(tmp_path / "data").proofs()) == list(dataset.proofs(["Bool/IfProp.v"]))
+
+
 def test_goals_are_read_as_the_protocol_module_reads_them(tmp_path: Path) -> None:
     """The fast reader against the one that parses XML, on every answer of a file."""
     toolchain = find_toolchain(require_coq("8.20", "coqidetop").bin, need="idetop")
@@ -266,6 +274,10 @@ def test_a_project(tmp_path: Path) -> None:
     b = records["src/sub/B.v:b"]
     assert (b.project, b.licence, b.commit, b.module) == ("proj", "MIT", "abc", "My.sub.B")
     assert dataset.manifest.counts.proofs == 4
+    options = CoqExtractOptions.model_validate(dataset.manifest.options)
+    assert options.root == folder
+    results = CoqExtractor(options).replay(list(dataset.proofs()))
+    assert [result.accepted for result in results] == [True] * 4
 
 
 def test_only_what_changed_is_done_again(tmp_path: Path) -> None:

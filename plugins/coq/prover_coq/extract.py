@@ -25,7 +25,14 @@ from prover_coq.engine import Engine
 from prover_coq.extraction.dispatch import Broken, dispatch
 from prover_coq.extraction.file import FileJob, JobResult, JobSettings, engine_maker
 from prover_coq.extraction.replay import Replayer
-from prover_coq.extraction.targets import SourceFile, library_files, record_file, source_files, target_files
+from prover_coq.extraction.targets import (
+    SourceFile,
+    common_root,
+    library_files,
+    record_file,
+    source_files,
+    target_files,
+)
 from prover_coq.project import compile_options
 from prover_coq.toolchain import CoqToolchain, find_toolchain
 from prover_core.contracts import ComponentOptions
@@ -139,7 +146,10 @@ class CoqExtractor(Extractor):
             toolchain=name,
             project=", ".join(sorted({file.project for file in files if file.project})),
             licence=", ".join(sorted({file.licence for file in files if file.licence})),
-            options=self.options.model_dump(mode="json"),
+            # With the root, what replays the records finds their files.
+            options=self.options.model_copy(
+                update={"root": self.options.root or common_root(files)}
+            ).model_dump(mode="json"),
         ) as dataset:
             run = _Run(self, dataset, files, toolchain, name, started)
             run.work(max(1, workers), self._stop)

@@ -40,7 +40,7 @@ class StateReader:
         self._max_chars = max_chars
         self._goals: dict[bytes, GoalRecord] = {}
         self._hypotheses: dict[bytes, HypothesisRecord] = {}
-        self._numbers: dict[bytes, int] = {}
+        self._numbers: dict[bytes | StateRecord, int] = {}
         self.states: list[StateRecord] = []
         """All that were read, by their numbers."""
 
@@ -50,7 +50,8 @@ class StateReader:
         :raises ProtocolError: it shows none.
         """
         if self._read_slowly is not None:
-            return self._numbered(answer, lambda: self._other(answer))
+            record = state_record(self._read_slowly(answer), self._max_chars)
+            return self._numbered(record, lambda: record)
         found = _GOALS.search(answer)
         if found is None:
             message = f"coqidetop's answer holds no goals: {answer[:200]!r}"
@@ -60,17 +61,12 @@ class StateReader:
         skeleton = _GOAL.sub(_MARK, body)
         return self._numbered(_MARK.join([skeleton, *goals]), lambda: self._state(skeleton, goals))
 
-    def _numbered(self, key: bytes, make: Callable[[], StateRecord]) -> int:
+    def _numbered(self, key: bytes | StateRecord, make: Callable[[], StateRecord]) -> int:
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self.states)
             self.states.append(make())
         return number
-
-    def _other(self, answer: bytes) -> StateRecord:
-        if self._read_slowly is None:
-            return StateRecord()
-        return state_record(self._read_slowly(answer), self._max_chars)
 
     def _state(self, skeleton: bytes, goals: list[bytes]) -> StateRecord:
         """The skeleton is four lists: focused, stack, shelved, given up; a mark stands for each goal."""

@@ -12,7 +12,7 @@ from prover_coq.theorems import source_name
 from prover_core.errors import DataError
 from prover_core.records import ProofRecord
 
-__all__ = ["SourceFile", "library_files", "record_file", "source_files", "target_files"]
+__all__ = ["SourceFile", "common_root", "library_files", "record_file", "source_files", "target_files"]
 
 STDLIB_PROJECT = "coq-stdlib"
 STDLIB_LICENCE = "LGPL-2.1-only"
@@ -99,6 +99,16 @@ def source_files(
         own, own_licence = _project_of(path)
         files.append(SourceFile(path.resolve(), name, options, project or own, licence or own_licence))
     return files
+
+
+def common_root(files: Sequence[SourceFile]) -> Path | None:
+    """The folder in which all files have their names in the dataset; ``None``: there is no such one."""
+    roots = {
+        Path(str(file.path).removesuffix(file.source)) if str(file.path).endswith(f"/{file.source}") else None
+        for file in files
+        if file.project != STDLIB_PROJECT
+    }
+    return roots.pop() if len(roots) == 1 else None
 
 
 def _project_of(path: Path) -> tuple[str, str]:
