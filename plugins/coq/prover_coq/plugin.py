@@ -21,3 +21,9 @@ def prover_register_data_sources() -> Mapping[str, str]:
         "coq-stdlib": "prover_coq.sources.stdlib:CoqStdlib",
         "theorem-list": "prover_coq.sources.theorem_list:TheoremList",
     }
+
+
+@hookimpl
+def prover_register_extractors() -> Mapping[str, str]:
+    """Proof data out of Coq files."""
+    return {"coq": "prover_coq.extract:CoqExtractor"}
