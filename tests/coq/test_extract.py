@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -225,7 +226,13 @@ def test_the_other_backend_gives_the_same_records(library: tuple[str, Dataset], 
     if version != "8.20":
         return
     extractor("8.20", "sertop", stdlib=True, backend="serapi").extract(FILES[:1], tmp_path / "data")
-    assert list(Dataset.open(tmp_path / "data").proofs()) == list(dataset.proofs(["Bool/IfProp.v"]))
+    found = [unbroken(proof) for proof in Dataset.open(tmp_path / "data").proofs()]
+    assert found == [unbroken(proof) for proof in dataset.proofs(["Bool/IfProp.v"])]
+
+
+def unbroken(proof: ProofRecord) -> str:
+    """The two print long lines with their breaks in different places."""
+    return re.sub(r"(?:\\n|\s)+", " ", proof.model_dump_json())
 
 
 def test_goals_are_read_as_the_protocol_module_reads_them(tmp_path: Path) -> None:
