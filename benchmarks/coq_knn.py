@@ -191,6 +191,7 @@ def _evaluate(
         suggestions=args.suggestions,
         trajectories=args.out is not None,
     )
+    policy.bind(environment)
     search = BestFirstSearch(BestFirstOptions(**json.loads(args.search)))
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as temporary:
