@@ -97,8 +97,10 @@ def _extractor(path: Path, sets: list[str]) -> Extractor:
 
 
 def _say(result: Validation, replay: int) -> None:
-    say(f"{result.proofs} proofs, {result.steps} steps, {result.states} states, ")
-    say(f"{result.declarations} declarations, {result.failures} failures")
+    say(
+        f"{result.proofs} proofs, {result.steps} steps, {result.states} states, "
+        f"{result.declarations} declarations, {result.failures} failures"
+    )
     for example in result.examples:
         warn(f"  {example}")
     if result.problems > len(result.examples):

@@ -124,7 +124,11 @@ def guess_format(path: Path, manager: PluginManager, *, reading: bool) -> str:
     """Name of the format of a file or folder that nobody named.
 
     :raises ConfigError: it cannot be told.
+    :raises DataError: there is nothing to read.
     """
+    if reading and not path.exists():
+        msg = f"{path} does not exist"
+        raise DataError(msg)
     if reading and is_dataset(path):
         return "jsonl"
     if path.suffix in _SUFFIXES and not path.is_dir():

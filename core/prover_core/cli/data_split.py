@@ -54,7 +54,7 @@ def split(
     """
     settings = SplitSettings(by=by, ratios=_ratios(ratios), seed=seed, cutoff=cutoff)
     if out is None:
-        if not is_dataset(source):
+        if source.exists() and not is_dataset(source):
             raise ConfigError(["say where the split goes: --out FILE"])
         out = source / "split.json"
     made = make_split(read_proofs(source, from_), settings)

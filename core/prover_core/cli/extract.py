@@ -138,8 +138,8 @@ def _data(report: ExtractionReport, reasons: Counter[str]) -> dict[str, Any]:
 
 def _say(report: ExtractionReport, reasons: Counter[str]) -> None:
     done_before = f" ({report.files_skipped} done before)" if report.files_skipped else ""
-    say(f"{report.proofs} proofs with {report.steps} steps from {report.files} files{done_before}")
-    say(f"in {shown_duration(report.seconds)}")
+    took = shown_duration(report.seconds)
+    say(f"{report.proofs} proofs with {report.steps} steps from {report.files} files{done_before} in {took}")
     if reasons:
         say(f"\nnot extracted: {sum(reasons.values())}, listed in {report.out / 'failures.jsonl'}")
         rows = [(str(count), reason) for reason, count in reasons.most_common(_SHOWN_REASONS)]

@@ -16,6 +16,7 @@ A part is written whole and renamed into place. The last three are made at the e
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,6 +82,8 @@ class Dataset:
         self.manifest = manifest
         self._index = index
         self._lock = lock
+        self._stale = not manifest.finished_at
+        self._change = threading.Lock()
 
     @classmethod
     def create(
@@ -115,16 +118,21 @@ class Dataset:
             if old is not None and old.prover != prover:
                 msg = f"{path} holds data of {old.prover}; choose another folder for data of {prover}"
                 raise DataError(msg)
+            index = PartIndex(path)
+            finished = old if old is not None and not index.unfinished else Manifest(prover=prover)
             manifest = Manifest(
                 prover=prover,
                 toolchain=toolchain,
                 project=project,
                 licence=licence,
                 created_at=old.created_at if old else _now(),
+                finished_at=finished.finished_at,
+                seconds=finished.seconds,
+                counts=finished.counts,
                 options=dict(options or {}),
             )
-            dataset = cls(path, manifest, PartIndex(path), lock)
-            dataset._index.compact()  # a line that a kill cut short must not swallow the next one
+            dataset = cls(path, manifest, index, lock)
+            index.compact()  # a line that a kill cut short must not swallow the next one
             for leftover in path.glob("**/.*.tmp"):
                 leftover.unlink(missing_ok=True)
             dataset._write_manifest()
@@ -207,22 +215,27 @@ class Dataset:
 
     def add_part(self, part: PartInfo) -> None:
         """Take in a part whose files have been written."""
+        self._changes()
         self._index.add(part)
 
     def drop_part(self, source: str) -> None:
         """Forget a source (it is gone from the project) and delete its files."""
+        self._changes()
         self._index.remove(source)
 
     def finish(self) -> Manifest:
         """Write ``failures.jsonl``, the tables, the index and the manifest. Memory use is flat.
 
-        The dataset stays open; more parts may follow, and another ``finish``.
+        Where no part has changed since it was last done, nothing is. The dataset stays open; more parts may
+        follow, and another ``finish``.
 
         :raises DataError: a part is malformed or missing, or a file cannot be written.
         """
         from prover_core.data.tables import write_tables  # here: brings pyarrow in
 
         parts = self.parts
+        if not self._stale and self.proofs_parquet.exists() and self.steps_parquet.exists():
+            return self.manifest
         with_states = write_tables(self.proofs(), self.proofs_parquet, self.steps_parquet)
         with replacing(self.path / "failures.jsonl") as file:
             for source, part in parts.items():
@@ -242,6 +255,7 @@ class Dataset:
             update={"counts": counts, "finished_at": _now(), "seconds": seconds}
         )
         self._write_manifest()
+        self._stale = False
         return self.manifest
 
     def close(self) -> None:
@@ -265,6 +279,15 @@ class Dataset:
                 raise DataError(msg)
             if kind in known[source].size:
                 yield from read_records(part_file(self.path, kind, source), model, Problems())
+
+    def _changes(self) -> None:
+        """Say on disk that the dataset is not finished, before the first change to it."""
+        with self._change:
+            if self._stale:
+                return
+            self.manifest = self.manifest.model_copy(update={"finished_at": ""})
+            self._write_manifest()
+            self._stale = True
 
     def _write_manifest(self) -> None:
         write_whole(self.path / _MANIFEST, self.manifest.model_dump_json(indent=1).encode() + b"\n")

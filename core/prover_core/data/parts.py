@@ -137,6 +137,11 @@ class PartIndex:
             self._replay()
 
     @property
+    def unfinished(self) -> bool:
+        """Parts were noted since the index was last written whole."""
+        return self._journal.exists()
+
+    @property
     def parts(self) -> Mapping[str, PartInfo]:
         """Source -> part, sorted by source."""
         with self._lock:

@@ -243,3 +243,20 @@ for n in range(100000):
         counts = dataset.finish().counts
     assert counts.proofs == 20 * len(done) == sum(1 for _ in dataset.proofs())
     assert json.loads((tmp_path / "parts.json").read_text()).keys() == set(done)
+
+
+def test_finishing_again_does_nothing_where_nothing_changed(tmp_path: Path) -> None:
+    with fill(tmp_path) as dataset:
+        first = dataset.finish()
+    made = dataset.steps_parquet.stat().st_mtime_ns
+    with Dataset.create(tmp_path, prover="coq", toolchain=TOOLCHAIN) as dataset:
+        assert dataset.finish().counts == first.counts
+    assert dataset.steps_parquet.stat().st_mtime_ns == made
+    with Dataset.create(tmp_path, prover="coq", toolchain=TOOLCHAIN) as dataset:
+        dataset.write_part("Arith/F9.v", "h", TOOLCHAIN, [coq_proof(1)])
+        assert not Dataset.open(tmp_path).manifest.finished_at
+        assert dataset.finish().counts.proofs == 13
+    dataset.steps_parquet.unlink()
+    with Dataset.create(tmp_path, prover="coq", toolchain=TOOLCHAIN) as dataset:
+        dataset.finish()
+    assert pq.read_metadata(dataset.steps_parquet).num_rows == 91
