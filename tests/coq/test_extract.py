@@ -543,6 +543,27 @@ def test_replay_finds_what_is_wrong(tmp_path: Path) -> None:
     assert "incomplete proof" in details[6]
 
 
+def test_replay_says_what_it_could_not_try(tmp_path: Path) -> None:
+    text = (
+        "Set Nested Proofs Allowed.\nLemma a : True. exact I. Qed.\n"
+        "Lemma o : True. Proof. Lemma i : True. exact I. Qed. exact i. Qed.\n"
+        "Lemma bad : False. auto. Qed.\nLemma z : True. exact I. Qed.\n"
+    )
+    folder = project(tmp_path / "proj", {"A.v": text})
+    extractor().extract([str(folder)], tmp_path / "data")
+    records = list(Dataset.open(tmp_path / "data").proofs())
+    results = {result.id: result.accepted for result in extractor(root=folder).replay(records)}
+    assert results["A.v:a"] is True
+    assert results["A.v:o"] is None
+    assert results["A.v:z"] is None
+    for record in records:
+        if record.name == "z":  # though its file does not compile up to it
+            bold = record.model_copy(update={"extra": {}})
+    outcomes = extractor(root=folder).replay([bold, records[0]])
+    assert [result.accepted for result in outcomes] == [None, True]
+    assert "The text before a theorem must compile" in outcomes[0].detail
+
+
 def test_a_glob_file_is_there_for_the_library() -> None:
     """What makes extraction of an installed library cheap."""
     theories = find_theories()

@@ -9,11 +9,10 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from prover_coq.document import read_source
-from prover_coq.engine import Engine, EngineLostError, Reply, ReplyKind
+from prover_coq.engine import Engine, Reply, ReplyKind
 from prover_coq.extraction.states import StateReader
 from prover_coq.guard import check_tactic
 from prover_coq.lexer import strip_comments
@@ -74,29 +73,36 @@ class Replayer:
                 yield number, ReplayResult(record.id, None, str(error))
             return
         with tempfile.TemporaryDirectory(prefix="polyprover-replay-") as folder:
-            worker = Worker(self._make_engine(path), Path(folder).resolve() / path.stem, path)
+            make, number_of_workers = self._make_engine(path), 0
+            worker: Worker | None = None
             try:
                 for number, record in records.items():
-                    yield number, self._one(worker, record, text)
+                    if worker is None:
+                        worker = Worker(make, Path(folder).resolve() / f"w{number_of_workers}", path)
+                        number_of_workers += 1
+                    result = self._one(worker, record, text)
+                    yield number, result
+                    if result.accepted is None:  # who knows where its process stands now
+                        worker.close()
+                        worker = None
             finally:
-                worker.close()
+                if worker is not None:
+                    worker.close()
 
     def _one(self, worker: Worker, record: ProofRecord, text: str) -> ReplayResult:
+        if record.extra.get("nested_proofs") or record.extra.get("after_failure"):
+            why = "it cannot be run by itself: other proofs are nested in it, or one before it fails"
+            return ReplayResult(record.id, None, why)
         try:
             sentences = _script(record, text)
         except _Refused as refused:
             return ReplayResult(record.id, False, refused.detail)
-        if record.extra.get("nested_proofs") or record.extra.get("after_failure"):
-            why = "its file's text does not lead to it alone: nested proofs, or a failed proof before it"
-            return ReplayResult(record.id, None, why)
         position = record.position
         start = 0 if position is None else position.start
         try:
             opening = worker.open(text[:start], record.statement, record.file, time.monotonic() + _OPEN_S)
             replies = worker.engine.extend(sentences, _SENTENCE_S)
         except (TheoremUnavailableError, MachineryError) as error:
-            with suppress(EngineLostError):
-                worker.restart(time.monotonic() + _OPEN_S)
             return ReplayResult(record.id, None, str(error))
         return self._judge(worker.engine, record, sentences, [opening, *replies])
 
