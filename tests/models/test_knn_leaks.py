@@ -32,7 +32,7 @@ def _steps(tactic: str) -> list[tuple[object, str, list[str]]]:
 
 @pytest.fixture
 def library(tmp_path: Path) -> Library:
-    """Four files: A; B requires A; C requires B and A; D requires A alone. Tactics tell where they are from."""
+    """Four files: A; B requires A; C requires B and A; D requires A. Tactics tell where they are from."""
     made = Library(tmp_path)
     for module, requires in (("L.A", ()), ("L.B", ("L.A",)), ("L.C", ("L.B", "L.A")), ("L.D", ("L.A",))):
         letter = module[-1].lower()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +113,7 @@ class Index:
             data = json.loads((folder / "tactics.json").read_text(encoding="utf-8"))
             if data["version"] != INDEX_VERSION:
                 return None
-            with np.load(folder / "index.npz", allow_pickle=False) as numbers:
+            with (folder / "index.npz").open("rb") as file, np.load(file, allow_pickle=False) as numbers:
                 return cls._of(
                     [FilePart(s, h, m, p, tuple(r)) for s, h, m, p, r in data["files"]],
                     [ProofPlace(*proof) for proof in data["proofs"]],
@@ -123,7 +124,7 @@ class Index:
                     numbers["indices"],
                     numbers["ends"],
                 )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile):
             return None
 
     @classmethod

@@ -21,6 +21,8 @@ __all__ = ["Neighbour", "Neighbourhood", "Weights"]
 
 _COMMON: Final = 0.04
 """Features of a larger share of all rows do not find candidates; they rank them only."""
+_LEAST_IDF: Final = 0.25
+"""So that what all of a few states have in common still counts for something."""
 _CANDIDATES: Final = 4
 """Candidates ranked for each neighbour wanted."""
 
@@ -56,7 +58,7 @@ class Neighbourhood:
         weights = weights or Weights()
         rows = max(1, int(reach.allowed.sum()))
         frequency = _frequencies(index.matrix, reach.allowed)
-        idf = np.log((1 + rows) / (1 + frequency)).astype(np.float32)
+        idf = (np.log((1 + rows) / (1 + frequency)) + _LEAST_IDF).astype(np.float32)
         idf[HALF:] *= weights.hypotheses
         self._weights: NDArray[np.float32] = idf * idf
         self._common = frequency > max(50.0, _COMMON * rows)
