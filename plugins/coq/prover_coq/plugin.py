@@ -24,6 +24,17 @@ def prover_register_data_sources() -> Mapping[str, str]:
 
 
 @hookimpl
+def prover_register_formats() -> Mapping[str, str]:
+    """What PALM, CoqGym and CoqStoq keep their proofs and theorems in."""
+    return {
+        "coqgym": "prover_coq.formats.coqgym:CoqGymFormat",
+        "coqstoq": "prover_coq.formats.coqstoq:CoqStoqFormat",
+        "coqstoq-submission": "prover_coq.formats.coqstoq:CoqStoqSubmission",
+        "palm": "prover_coq.formats.palm:PalmFormat",
+    }
+
+
+@hookimpl
 def prover_register_extractors() -> Mapping[str, str]:
     """Proof data out of Coq files."""
     return {"coq": "prover_coq.extract:CoqExtractor"}
