@@ -429,7 +429,8 @@ def prover_children(parent: int) -> list[int]:
 def test_a_prover_that_dies_costs_one_proof(tmp_path: Path) -> None:
     """It is killed again and again while in the slow proof; the proofs around that are extracted."""
     text = (
-        "Lemma a : True. exact I. Qed.\n"
+        "Definition x := 1.\nLemma a : x = 1 /\\ True.\n"
+        "Proof. split. Opaque x. Transparent x. reflexivity. exact I. Qed.\n"
         + SLOW.replace("3000000", "300000000")
         + "Lemma b : 1 = 1. reflexivity. Qed.\n"
     )

@@ -250,12 +250,14 @@ def test_commands_inside_proofs(extract: Extract) -> None:
     """Coq makes two states of `Opaque` there."""
     result = extract(
         "Definition x := 1.\nLemma a : x = 1 /\\ x = 1.\nProof.\nOpaque x.\nsplit.\nTransparent x.\n"
-        "- Check x. reflexivity.\n- reflexivity.\nQed.\nLemma b : True. exact I. Qed.\n"
+        "#[local] Open Scope nat_scope.\n- Check x. reflexivity.\n- reflexivity.\nQed.\nLemma b : True. exact I. Qed.\n"
     )
     assert result.failures == []
     assert list(by_name(result)) == ["a", "b"]
     structural = [step.tactic for step in result.proofs[0].steps if step.structural]
-    assert structural == ["Proof.", "Opaque x.", "Transparent x.", "-", "Check x.", "-"]
+    assert structural == [
+        "Proof.", "Opaque x.", "Transparent x.", "#[local] Open Scope nat_scope.", "-", "Check x.", "-",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])

@@ -27,8 +27,6 @@ _REQUIRE = re.compile(r"(?:From\s|Require\s|Load\s)")
 _LIBRARY = re.compile(r"^ +([\w'.]+) *$", re.MULTILINE)
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _QUERY_S = 60.0
-_MISCOUNTED = "Stm.add called for a different state"
-"""A sentence has made more states than one; those written ahead of its answer went nowhere."""
 _REASONS = {
     ReplyKind.FAILED: "refused",
     ReplyKind.PARSE: "refused",
@@ -113,6 +111,8 @@ class _Walker:
         self._walk = Walk([None] * count, [False] * count)
         self._line: list[str] = []
         """What stands in the prover's document."""
+        self._stops: set[int] = set()
+        """Lengths of it after which nothing may be written ahead of the answer."""
         self._depth = [0] * count
         """Its length before each sentence."""
         self._next = 0
@@ -143,7 +143,6 @@ class _Walker:
             replies = self._engine.extend(texts, self._limits.sentence_s)
         except EngineLostError as error:
             replies, lost = error.replies, error
-        first = self._next
         failed: Reply | None = None
         for reply in replies:
             if reply.kind is not ReplyKind.OK:
@@ -153,8 +152,6 @@ class _Walker:
         if lost is not None and self._next < end:
             reason = "timed out" if lost.timed_out else "prover crashed"
             return self._restart() and self._give_up(reason, str(lost))
-        if failed is not None and failed.message.startswith(_MISCOUNTED) and self._next > first:
-            return True
         if failed is not None:
             return self._give_up(_REASONS[failed.kind], failed.message)
         if self._next == end:
@@ -170,6 +167,7 @@ class _Walker:
             return
         if self._run_all([_TACTICS]):
             self._line.append(_TACTICS)
+            self._stops.add(len(self._line))
         else:
             self._engine.rewind(len(self._line))
 
@@ -186,13 +184,19 @@ class _Walker:
             if _REQUIRE.match(text):
                 if index + 1 == len(sentences) or not _REQUIRE.match(sentences[index + 1].text):
                     return index + 1, True
-            elif text[:1].isupper() and (proof := self._outline.owner(index)) is not None:
-                command = classify(text)
-                if command.kind is CommandKind.OTHER and not command.tactic:
-                    return index + 1, False
-                if index == proof.last and self._outline.around(proof) is not None:
-                    return index + 1, False
+            elif self._stands_alone(index):
+                return index + 1, False
         return stop, False
+
+    def _stands_alone(self, index: int) -> bool:
+        """A command inside a proof, or the end of a nested proof."""
+        text, proof = self._outline.sentences[index].text, self._outline.owner(index)
+        if proof is None or not (text[:1].isupper() or text.startswith("#")):
+            return False
+        command = classify(text)
+        if command.kind is CommandKind.OTHER and not command.tactic:
+            return True
+        return index == proof.last and self._outline.around(proof) is not None
 
     def _accept(self, reply: Reply) -> None:
         index = self._next
@@ -201,6 +205,8 @@ class _Walker:
         self._walk.accepted[index] = True
         self._depth[index] = len(self._line)
         self._line.append(self._sent(index))
+        if self._stands_alone(index):
+            self._stops.add(len(self._line))
         self._next += 1
 
     def _sent(self, index: int) -> str:
@@ -270,6 +276,7 @@ class _Walker:
         texts = [self._sent(statement), "Admitted."]
         self._engine.rewind(depth)
         del self._line[depth:]
+        self._stops = {stop for stop in self._stops if stop <= depth}
         if not self._run_all(texts):
             # Past a nested proof there is no way back: try in a new process.
             if not self._restart() or not self._run_all(texts):
@@ -304,11 +311,22 @@ class _Walker:
         self._walk.restarts += 1
         try:
             self._start()
-            replies = self._engine.extend(self._line, self._limits.sentence_s) if self._line else []
+            failed = self._run_again()
         except EngineLostError as error:
             self._stop(self._next, "prover crashed", f"it could not be brought back: {error}")
             return False
-        if replies and replies[-1].kind is not ReplyKind.OK:
-            self._stop(self._next, "prover crashed", f"it could not be brought back: {replies[-1].message}")
+        if failed is not None:
+            self._stop(self._next, "prover crashed", f"it could not be brought back: {failed.message}")
             return False
         return True
+
+    def _run_again(self) -> Reply | None:
+        """Everything accepted so far; the reply that shows what is refused now, if anything is."""
+        start = 0
+        for stop in sorted({*self._stops, len(self._line)}):
+            if start < stop:
+                reply = self._engine.extend(self._line[start:stop], self._limits.sentence_s)[-1]
+                if reply.kind is not ReplyKind.OK:
+                    return reply
+            start = stop
+        return None
