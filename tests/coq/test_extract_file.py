@@ -250,7 +250,8 @@ def test_commands_inside_proofs(extract: Extract) -> None:
     """Coq makes two states of `Opaque` there."""
     result = extract(
         "Definition x := 1.\nLemma a : x = 1 /\\ x = 1.\nProof.\nOpaque x.\nsplit.\nTransparent x.\n"
-        "#[local] Open Scope nat_scope.\n- Check x. reflexivity.\n- reflexivity.\nQed.\nLemma b : True. exact I. Qed.\n"
+        "#[local] Open Scope nat_scope.\n- Check x. reflexivity.\n- reflexivity.\nQed.\n"
+        "Lemma b : True. exact I. Qed.\n"
     )
     assert result.failures == []
     assert list(by_name(result)) == ["a", "b"]
