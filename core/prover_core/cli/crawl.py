@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -108,6 +109,8 @@ def crawl(
             )
             targets = _search(search, query or "", filters, crawler.folder / "search.json", refresh)
         targets = targets[: limit or None]
+        if not dates:  # what was searched for goes by the API's dates alone
+            filters = replace(filters, after=None, before=None)
         reader = StatementReader(environment)
         cloner = Cloner(
             crawler.folder, reader, filters, stop.event, with_dates=dates, timeout_s=timeout, say=talk

@@ -54,7 +54,7 @@ class Filters:
             (self.after and day < self.after.isoformat()) or (self.before and day >= self.before.isoformat())
         ):
             return f"history began on {day}"
-        if (self.after or self.before) and record.shallow:
+        if (self.after or self.before) and record.with_dates and record.shallow:
             return "the server gives no full history, so its beginning is not known"
         return ""
 

@@ -160,7 +160,10 @@ class BlobReader:
         """``None``: there is no such blob, or it is longer than ``max_bytes``.
 
         :raises GitError: git is gone, or takes too long.
+        :raises Stopped: the crawl is to stop.
         """
+        if self._git.stop.is_set():
+            raise Stopped
         deadline = time.monotonic() + self._git.timeout_s
         try:
             self._child.send(f"{blob}\n".encode())

@@ -256,6 +256,36 @@ def test_search_clone_and_the_token_that_is_never_seen(
         assert not path.is_file() or token.encode() not in path.read_bytes(), path
 
 
+def test_a_search_by_date_without_histories_goes_by_the_dates_of_the_api(
+    hub: Any, crawl: Any, api: Any, item: Any, records: Any
+) -> None:
+    hub("o/a").commit("2019-05-05", {"a.v": ONE})
+    api.items = [item("o/a", "2024-02-02"), item("o/b", "2023-02-02")]
+    words = ("--query", "x", "--api-base", api.url, "--after", "2024-01-01")
+    assert crawl(*words, "--no-dates").code == 0
+    assert set(records()) == {"o/a"}
+    assert crawl(*words).code == 1  # the history says more than the API
+    assert records()["o/a"]["reason"] == "history began on 2019-05-05"
+
+
+def test_large_old_files_are_not_fetched_for_the_history(
+    hub: Any, crawl: Any, manifest: Any, out: Path, records: Any
+) -> None:
+    repo = hub("o/a")
+    repo.git("config", "uploadpack.allowFilter", "true")
+    (repo.path / "old.bin").write_bytes(os.urandom(5 << 20))
+    (repo.path / "now.bin").write_bytes(os.urandom(6 << 20))
+    repo.commit("2019-01-01", {"a.v": ONE})
+    (repo.path / "old.bin").unlink()
+    repo.commit("2020-01-01", {"b.v": LONG})
+    assert crawl("--manifest", manifest("o/a")).code == 0
+    assert (records()["o/a"]["status"], records()["o/a"]["theorems"]) == ("done", 2)
+    checkout = out / "repos" / "o__a"
+    assert (checkout / "now.bin").stat().st_size == 6 << 20
+    packed = sum(path.stat().st_size for path in (checkout / ".git").rglob("*.pack"))
+    assert 6 << 20 < packed < 7 << 20
+
+
 def test_mistakes_are_all_told_at_once(crawl: Any, manifest: Any) -> None:
     answer = crawl("--after", "yesterday")
     assert answer.code == 2
