@@ -128,7 +128,7 @@ def crawl(
     if json:
         print_json(report.as_data())
     else:
-        _say(report)
+        _say(report, name)
     if stop.received is not None:
         warn("stopped; the same command goes on with what is left")
         raise typer.Exit(128 + stop.received)
@@ -228,7 +228,7 @@ def _line(record: CrawlRecord) -> str:
     return f"{record.name}  {what}"
 
 
-def _say(report: CrawlReport) -> None:
+def _say(report: CrawlReport, prover: str) -> None:
     before = f" ({report.done_before} done before)" if report.done_before else ""
     say(f"{report.done} of {report.targets} repositories{before}")
     say(f"{report.theorems} theorems in {report.files} files")
@@ -243,5 +243,6 @@ def _say(report: CrawlReport) -> None:
     if report.left:
         rows.append(("left", str(report.left), "not looked at"))
     print_table(("WHAT", "COUNT", "WHICH"), rows)
-    say(f"\ncrawl: {report.out}\nnext:")
-    say(f"  prover extract coq {report.out}/repos/NAME --out data/NAME")
+    say(f"\ncrawl: {report.out}")
+    if report.done:
+        say(f"next:\n  prover extract {prover} {report.out}/repos/NAME --out data/NAME")
