@@ -13,11 +13,11 @@ from knn_records import Library, goal, state
 from numpy.typing import NDArray
 
 from prover_core.contracts import Retriever
+from prover_core.data.accessible import Accessibility
 from prover_core.errors import ConfigError, ContractError, ToolMissingError
 from prover_core.plugins.manager import PluginManager
 from prover_core.records import DeclarationRecord, PositionRecord
 from prover_models.retrieval.bm25 import Bm25Retriever
-from prover_models.retrieval.corpus import Accessibility
 from prover_models.retrieval.dense import DenseOptions, DenseRetriever
 from prover_models.retrieval.evaluate import evaluate, queries
 from prover_models.retrieval.tfidf import TfidfRetriever

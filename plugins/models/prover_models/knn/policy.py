@@ -39,6 +39,7 @@ class KnnPolicy(Policy):
     """
 
     Options: ClassVar[type[KnnOptions]] = KnnOptions
+    suggestions = 256
 
     def __init__(self, options: KnnOptions | None = None, *, index: Index | None = None) -> None:
         """``index``: a database to use in place of ``options.data``."""

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from prover_core.contracts import Retriever
+from prover_core.data.accessible import Accessibility
 from prover_core.data.states import to_goal
 from prover_core.records import DeclarationRecord, ProofRecord
 from prover_core.types import Goal
-from prover_models.retrieval.corpus import Accessibility
 
 __all__ = ["Query", "Score", "evaluate", "queries"]
 
