@@ -15,10 +15,16 @@ def prover_register_environments() -> Mapping[str, str]:
 
 @hookimpl
 def prover_register_data_sources() -> Mapping[str, str]:
-    """Theorems of Coq source files, of the installed standard library, and of lists of names."""
+    """Theorems of Coq source files, of installed libraries, of lists of names, and of benchmarks."""
     return {
         "coq-files": "prover_coq.sources.files:CoqFiles",
+        "coq-libraries": "prover_coq.sources.installed:CoqLibraries",
         "coq-stdlib": "prover_coq.sources.stdlib:CoqStdlib",
+        "coqgym": "prover_coq.sources.coqgym:CoqGym",
+        "coqstoq": "prover_coq.sources.coqstoq:CoqStoq",
+        "minif2f-rocq": "prover_coq.sources.minif2f:MiniF2FRocq",
+        "palm": "prover_coq.sources.palm:Palm",
+        "putnambench-coq": "prover_coq.sources.putnambench:PutnamBenchCoq",
         "theorem-list": "prover_coq.sources.theorem_list:TheoremList",
     }
 

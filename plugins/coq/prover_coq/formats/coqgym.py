@@ -32,7 +32,7 @@ from prover_core.data.rows import read_json_document
 from prover_core.errors import DataError
 from prover_core.records import GoalRecord, HypothesisRecord, ProofRecord, StateRecord, StepRecord
 
-__all__ = ["CoqGymFormat", "CoqGymOptions", "read_splits"]
+__all__ = ["CoqGymFormat", "CoqGymOptions", "file_commands", "read_splits"]
 
 _SPLITS = "projs_split.json"
 _PARTS = {"train": "projs_train", "valid": "projs_valid", "test": "projs_test"}
@@ -162,6 +162,17 @@ def read_splits(path: Path, problems: Problems) -> dict[str, str]:
             found |= dict.fromkeys(projects, part)
         return found
     return {}
+
+
+def file_commands(records: Sequence[ProofRecord]) -> list[str]:
+    """The commands of the file that these proofs were read from; those that set CoqGym up are blank."""
+    around: dict[str, Any] = next(
+        (r.extra["coqgym"]["file"] for r in records if "file" in r.extra["coqgym"]), {}
+    )
+    start = around.get("num_extra_cmds", 0)
+    first = start if isinstance(start, int) else 0
+    commands = around.get("vernac_cmds", [])
+    return [(command[0] or "") if number >= first else "" for number, command in enumerate(commands)]
 
 
 # --- reading -------------------------------------------------------------------------------------------
