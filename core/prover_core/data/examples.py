@@ -44,7 +44,7 @@ WHOLE_TASK = "Solve This Proof State:"
 STEP_TASK = "Give The Next Tactic For This Proof State:"
 _GIVEN_UP = frozenset({"Admitted", "Abort", "Aborted", "sorry"})
 _NOISE = re.compile(r"Proof(\s+using\b[^.]*)?\s*\.")
-_BULLET = re.compile(r"([-+*]+|\{|\})(?=\s|$)")
+_BULLET = re.compile(r"([-+*]+|(\d+\s*:\s*|\[[\w.']+\]\s*:\s*)?\{|\})(?=\s|$)")
 _LINE = re.compile(r"\s*\n\s*")
 _PROMPT = re.compile(
     r"(?P<task>[^\n]*)\n\nHypotheses:\n(?P<hypotheses>.*?)\n?Goal:\n(?P<goal>.*?)\n\n"

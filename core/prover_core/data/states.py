@@ -23,6 +23,11 @@ __all__ = [
 ]
 
 _HYPOTHESIS = re.compile(r"(?P<names>[^\s:,]+(?:, ?[^\s:,]+)*) (?P<mark>:=|:) (?P<rest>.+)", re.DOTALL)
+_OPENING = frozenset({"(", "[", "{", "match"})
+_CLOSING = frozenset({")", "]", "}", "end"})
+_MARK = re.compile(
+    r"[()\[\]{},]|=>|:=| : |\b(?:match|end)\b|\b(?:forall|exists2?|fun|fix|cofix|let)\b|[∀∃λΠΣ]"
+)
 
 
 def state_text(state: StateRecord) -> str:
@@ -41,17 +46,41 @@ def hypothesis_text(h: HypothesisRecord) -> str:
 
 
 def parse_hypothesis(line: str) -> HypothesisRecord:
-    """The inverse of :func:`hypothesis_text`, as far as there is one: where a body or a type holds ``:``
-    itself, where one ends and the other begins is a guess. A line of another form is one name.
+    """The inverse of :func:`hypothesis_text`, as far as there is one: a body ends at the first ``:`` that is
+    in no bracket and belongs to no binder, which a notation may belie. A line of another form is one name.
     """
     found = _HYPOTHESIS.fullmatch(line)
     if found is None:
         return HypothesisRecord(names=(line,), type="")
     names = tuple(name.strip() for name in found["names"].split(","))
-    body, mark, type_ = found["rest"].partition(" : ") if found["mark"] == ":=" else ("", "", found["rest"])
-    if found["mark"] == ":=" and not mark:
+    rest = found["rest"]
+    if found["mark"] == ":":
+        return HypothesisRecord(names=names, type=rest)
+    end = _end_of_body(rest)
+    if end is None:
         return HypothesisRecord(names=(line,), type="")
-    return HypothesisRecord(names=names, type=type_, body=body if mark else None)
+    return HypothesisRecord(names=names, type=rest[end + 3 :], body=rest[:end])
+
+
+def _end_of_body(text: str) -> int | None:
+    """Where ``" : "`` stands that ends the body in ``body : type``."""
+    depth = binders = 0
+    for found in _MARK.finditer(text):
+        mark = found.group()
+        if mark in _OPENING:
+            depth += 1
+        elif mark in _CLOSING:
+            depth -= 1
+        elif depth > 0:
+            continue
+        elif mark in (",", "=>", ":="):
+            binders = max(0, binders - 1)
+        elif mark == " : ":
+            if not binders:
+                return found.start()
+        else:
+            binders += 1
+    return None
 
 
 def to_goals(state: StateRecord) -> Goals:

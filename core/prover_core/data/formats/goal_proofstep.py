@@ -50,7 +50,9 @@ class GoalProofstepFormat(TrainingFormat):
         self.options: TrainingOptions = TrainingOptions(mode="steps", **given.model_dump())
 
     def lost_fields(self) -> tuple[str, ...]:
-        kept = {"name", "qualified_name", "states (all but the goals asked about)"}
+        kept = {
+            "name", "qualified_name", "states (all but the goals asked about)", "line breaks in hypotheses",
+        }  # fmt: skip
         lost = tuple(field for field in LOST_FIELDS if field not in kept)
         return (
             *lost,

@@ -34,7 +34,7 @@ _INFO = ("prover", "commit", "module", "name", "kind", "statement", "terminator"
 _LOST = (
     "position", "proof_position", "states[].unfocused", "states[].shelved", "states[].given_up",
     "states[].focused[].name", "states[].text (becomes a goal)",
-    "hypotheses whose body or type holds ' : ' beside a body", "steps[].position", "steps[].premises[].kind",
+    "where the body of a hypothesis ends (read off its text)", "steps[].position", "steps[].premises[].kind",
     "steps[].premises[].module", "steps[].premises[].position", "steps[].extra", "statement_premises",
     "requires", "modules", "sections", "extra",
 )  # fmt: skip

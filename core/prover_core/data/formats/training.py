@@ -35,7 +35,8 @@ __all__ = [
 
 LOST_FIELDS = (
     "id", "project", "commit", "file", "module", "name", "qualified_name", "kind", "statement", "position",
-    "proof_position", "states (all but the goals asked about)", "steps[].premises", "steps[].position",
+    "proof_position", "states (all but the goals asked about)",
+    "line breaks in hypotheses", "steps[].premises", "steps[].position",
     "steps[].extra", "statement_premises", "requires", "modules", "sections", "created_at", "licence",
     "toolchain", "split", "extra",
 )  # fmt: skip
