@@ -2,9 +2,13 @@
 
     python benchmarks/coq_knn.py --data DATASET                       # time of a query
     python benchmarks/coq_knn.py --data DATASET --rows 100000         # ... over as many states
+    python benchmarks/coq_knn.py --data DATASET --ranks 200           # recorded tactics among the proposed
     python benchmarks/coq_knn.py --data DATASET --sample 300 --seconds 30 --models knn,tactics,sauto
 
-The second table is the evaluation: a random sample of the theorems that the library proves with ``Qed`` or
+``--ranks`` needs no prover: for the steps of random proofs it says how often the very tactic of the record is
+among the first proposed, from what comes before. Parameters are tuned with it.
+
+``--sample`` is the evaluation: a random sample of the theorems that the library proves with ``Qed`` or
 ``Defined``, the same for each model; what ``knn`` learns from is, for each theorem, only what comes before
 it. Every proof is checked by a fresh ``coqc``. ``sauto`` is CoqHammer's tactic alone, where it is installed.
 """
@@ -27,18 +31,22 @@ from prover_coq.environment import CoqEnvironment
 from prover_coq.options import CoqOptions
 from prover_coq.sources.stdlib import CoqStdlib, CoqStdlibOptions
 from prover_core.contracts import Policy, PolicyRequest
+from prover_core.data.dataset import Dataset
+from prover_core.data.states import to_goal
 from prover_core.errors import ProverError
 from prover_core.runner import Runner, RunSettings
 from prover_core.search import BestFirstOptions, BestFirstSearch
 from prover_core.store import RunStore, collect_provenance
 from prover_core.types import Budget, Goal, Limits, Suggestion, Theorem
-from prover_models.knn.access import Reach
+from prover_models.knn.access import Access, Reach
 from prover_models.knn.features import goal_features
 from prover_models.knn.index import Index
 from prover_models.knn.library import load_index
 from prover_models.knn.neighbours import Neighbourhood
 from prover_models.knn.options import KnnOptions
 from prover_models.knn.policy import KnnPolicy
+from prover_models.knn.predict import predict
+from prover_models.knn.slots import sentence
 from prover_models.portfolio import PortfolioPolicy
 
 
@@ -55,6 +63,9 @@ class OneTactic(Policy):
 def main() -> int:
     args = _arguments()
     index = load_index(Path(args.data))
+    if args.ranks is not None:
+        _print_ranks(index, Path(args.data), args)
+        return 0
     if args.sample is None:
         _print_query_times(index, args.rows, args.seed)
         return 0
@@ -82,6 +93,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--data", required=True, help="dataset of the standard library")
     parser.add_argument("--rows", type=int, default=100_000, help="states for the time of a query")
+    parser.add_argument("--ranks", type=int, default=None, help="proofs for the ranks of recorded tactics")
     parser.add_argument("--sample", type=int, default=None, help="theorems to attempt")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=30.0)
@@ -138,6 +150,35 @@ def _resized(index: Index, rows: int) -> Index:
         index.files, index.proofs, index.requires, index.tactics,
         index.tactic_of[order], index.proof_of[order], matrix, matrix.tocsc(),
     )  # fmt: skip
+
+
+# --- ranks of recorded tactics -----------------------------------------------------------------------
+
+
+def _print_ranks(index: Index, data: Path, args: argparse.Namespace) -> None:
+    """How often a step's own tactic is proposed, by what comes before its proof."""
+    proofs = [p for p in Dataset.open(data).proofs() if p.terminator in ("Qed", "Defined") and p.position]
+    picked = random.Random(args.seed).sample(proofs, min(args.ranks, len(proofs)))
+    access = Access(index)
+    limits = (1, 5, 10, 32, 64)
+    hits = dict.fromkeys(limits, 0)
+    steps = 0
+    began = time.process_time()
+    for proof in picked:
+        near = Neighbourhood(index, access.of_record(proof))
+        for step in proof.iterate(structural=False):
+            if step.before is None or not step.before.focused:
+                continue
+            found = predict(index, near, to_goal(step.before.focused[0]), neighbours=128, k=max(limits))
+            tactics = [prediction.tactic for prediction in found]
+            wanted = sentence(step.record.tactic)
+            rank = tactics.index(wanted) + 1 if wanted in tactics else max(limits) + 1
+            steps += 1
+            for limit in limits:
+                hits[limit] += rank <= limit
+    shares = "  ".join(f"first {limit}: {hits[limit] / max(1, steps):.3f}" for limit in limits)
+    print(f"{len(picked)} proofs, {steps} steps  {shares}")
+    print(f"{1000 * (time.process_time() - began) / max(1, steps):.1f} ms of processor time a step")
 
 
 # --- evaluation ------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from prover_core.errors import DataError
+from prover_core.records import ProofRecord
 from prover_core.types import Theorem
 from prover_models.knn.index import Index
 
@@ -83,14 +85,32 @@ class Access:
             project = self._index.files[own].project
         elif requires is None:
             requires = self._required_by_text(_prefix(theorem))
-        files = np.zeros(len(self._index.files), dtype=np.bool_)
-        for module in requires:
-            files[self._by_module.get(module, [])] = True
-        files[self._same_text(theorem)] = False  # itself and its copies: only what precedes
-        allowed = files[self._file_of]
+        # itself and its copies: only what precedes
+        allowed = self._files(requires, self._same_text(theorem))[self._file_of]
         if own >= 0:
             allowed |= (self._file_of == own) & (self._end_of <= position)
         return Reach(allowed, own, position, sections, modules, project or theorem.project)
+
+    def of_record(self, proof: ProofRecord) -> Reach:
+        """The rows before a proof that the index was made from, among others.
+
+        :raises DataError: the index does not hold its file, or it has no position.
+        """
+        own = next((n for n, part in enumerate(self._index.files) if part.source == proof.file), -1)
+        if own < 0 or proof.position is None:
+            message = f"{proof.id} is not among the proofs of this index"
+            raise DataError(message)
+        start = proof.position.start
+        allowed = self._files(proof.requires, {own})[self._file_of]
+        allowed |= (self._file_of == own) & (self._end_of <= start)
+        return Reach(allowed, own, start, "/".join(proof.sections), ".".join(proof.modules), proof.project)
+
+    def _files(self, modules: Iterable[str], without: Iterable[int]) -> NDArray[np.bool_]:
+        files = np.zeros(len(self._index.files), dtype=np.bool_)
+        for module in modules:
+            files[self._by_module.get(module, [])] = True
+        files[list(without)] = False
+        return files
 
     def _own_file(self, theorem: Theorem) -> int:
         if theorem.file is None or theorem.span is None:

@@ -25,6 +25,8 @@ from prover_models.knn.options import KnnOptions
 __all__ = ["cache_folder", "extract_file", "library_index", "load_index"]
 
 _SAY_EVERY_S = 10.0
+_FILE_TIMEOUT_S = 120.0
+"""For the theorem's own file: somebody waits for it, and its search pays for it."""
 
 
 def cache_folder() -> Path:
@@ -84,7 +86,9 @@ def extract_file(environment: ProofEnvironment, path: Path, options: tuple[str, 
     folder = cache_folder() / "datasets" / "files" / name
     try:
         if not _finished(folder):
-            settings = {"extra_args": list(options)} if options else {}
+            settings: dict[str, Any] = {"file_timeout_s": _FILE_TIMEOUT_S}
+            if options:
+                settings["extra_args"] = list(options)
             _extractor(environment, settings).extract([str(path)], folder, workers=1)
         dataset = Dataset.open(folder)
         return _build(dataset)

@@ -32,7 +32,7 @@ class KnnOptions(ComponentOptions):
     own_file: bool = Field(
         default=True,
         description="learn from the proofs earlier in the theorem's own file when the dataset does not hold "
-        "it: the file is extracted on first use",
+        "it: the file is extracted at its first theorem, which takes as long as compiling it",
     )
     neighbours: int = Field(default=128, ge=1, description="similar steps looked at for each state")
     suggestions: int = Field(default=48, ge=0, description="most tactics taken from similar steps")
