@@ -37,9 +37,8 @@ from prover_core.errors import ProverError
 from prover_core.runner import Runner, RunSettings
 from prover_core.search import BestFirstOptions, BestFirstSearch
 from prover_core.store import RunStore, collect_provenance
-from prover_core.types import Budget, Goal, Limits, Suggestion, Theorem
+from prover_core.types import Budget, Limits, Suggestion, Theorem
 from prover_models.knn.access import Access, Reach
-from prover_models.knn.features import goal_features
 from prover_models.knn.index import Index
 from prover_models.knn.library import load_index
 from prover_models.knn.neighbours import Neighbourhood
@@ -122,25 +121,26 @@ def _print_query_times(index: Index, rows: int, seed: int) -> None:
     near = Neighbourhood(grown, everything)
     prepared = time.perf_counter() - began
     times: list[float] = []
+    busy = time.process_time()
     for _ in range(300):
         row = picked.randrange(grown.rows)
         features = grown.matrix[[row]].indices.tolist()
         began = time.perf_counter()
         near.nearest(features, 128)
         times.append(1000 * (time.perf_counter() - began))
+    busy = time.process_time() - busy
     times.sort()
-    print(
-        f"{'states':>8} {'features':>9} {'median ms':>10} {'mean ms':>8} {'p95 ms':>7} {'per theorem ms':>15}"
-    )
-    print(
-        f"{grown.rows:8} {grown.matrix.nnz / max(1, grown.rows):9.1f} {statistics.median(times):10.2f} "
-        f"{statistics.mean(times):8.2f} {times[int(0.95 * len(times))]:7.2f} {1000 * prepared:15.1f}"
-    )
-    goal = Goal((), "forall n m p : nat, n + (m + p) = n + m + p")
-    began = time.perf_counter()
-    for _ in range(1000):
-        goal_features(goal)
-    print(f"features of a small goal: {time.perf_counter() - began:.3f} ms")
+    columns = {
+        "states": grown.rows,
+        "features": round(grown.matrix.nnz / max(1, grown.rows), 1),
+        "median ms": round(statistics.median(times), 2),
+        "mean ms": round(statistics.mean(times), 2),
+        "p95 ms": round(times[int(0.95 * len(times))], 2),
+        "cpu ms": round(1000 * busy / len(times), 2),
+        "per theorem ms": round(1000 * prepared, 1),
+    }
+    print("  ".join(f"{name:>9}" for name in columns))
+    print("  ".join(f"{value:>{max(9, len(name))}}" for name, value in columns.items()))
 
 
 def _resized(index: Index, rows: int) -> Index:
