@@ -122,9 +122,7 @@ class Palm(DataSource):
                     files[project, file] = []
         if not files:
             what = (
-                "an intersection.json with theorems"
-                if self._options.theorems == "evaluated"
-                else "project files"
+                "theorems in intersection.json" if self._options.theorems == "evaluated" else "project files"
             )
             message = f"palm needs {_EXPECTED}; {index.folder} has no {what}."
             raise DataError(message)
