@@ -40,6 +40,21 @@ def prover_register_searches() -> Mapping[str, str]:
 
 
 @hookimpl
+def prover_register_formats() -> Mapping[str, str]:
+    """Formats of proof data that belong to no prover."""
+    formats = "prover_core.data.formats"
+    return {
+        "goal-proofstep": f"{formats}.goal_proofstep:GoalProofstepFormat",
+        "itp-interface": f"{formats}.itp_interface:ItpInterfaceFormat",
+        "jsonl": f"{formats}.jsonl:JsonlFormat",
+        "messages": f"{formats}.messages:MessagesFormat",
+        "parquet": f"{formats}.parquet:ParquetFormat",
+        "prompt-completion": f"{formats}.prompt_completion:PromptCompletionFormat",
+        "xtuner": f"{formats}.xtuner:XtunerFormat",
+    }
+
+
+@hookimpl
 def prover_register_presets() -> Iterable[Path]:
     """Presets that need no prover."""
     return [Path(__file__).parent / "presets"]
@@ -50,8 +65,16 @@ def prover_register_commands() -> Mapping[str, CommandSpec]:
     """The sub-commands of ``prover``."""
     cli = "prover_core.cli"
     return {
-        "data": CommandSpec(f"{cli}.data:app", "List data sources and show the theorems that they hold."),
+        "data": CommandSpec(
+            f"{cli}.data:app", "Sources of theorems; convert, split, check, measure proof data."
+        ),
+        "data.crawl": CommandSpec(
+            f"{cli}.crawl:crawl", "Clone public repositories, with the dates of their theorems."
+        ),
         "doctor": CommandSpec(f"{cli}.doctor:app", "Say what is installed, and how to get what is missing."),
+        "extract": CommandSpec(
+            f"{cli}.extract:app", "Turn source files into proof data: states, steps, premises."
+        ),
         "plugins": CommandSpec(f"{cli}.plugins:app", "List plugins and show what they provide."),
         "prove": CommandSpec(f"{cli}.prove:app", "Prove one theorem of a file and print the proof to paste."),
         "run": CommandSpec(

@@ -1,4 +1,4 @@
-"""``prover data``: data sources, and the theorems that they hold."""
+"""``prover data``: data sources and their theorems; proof data, converted, split, checked and measured."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from prover_core.cli.data_check import stats, validate
+from prover_core.cli.data_convert import convert, formats
+from prover_core.cli.data_split import leakage, split
 from prover_core.cli.output import command_app, print_json, print_table, say, warn
 from prover_core.cli.running import Request, resolve_request
 from prover_core.config.build import build_environment, build_source
@@ -19,7 +22,22 @@ from prover_core.contracts import DataSource
 from prover_core.errors import UserError
 from prover_core.plugins.manager import PluginManager, installed_plugins
 
-app = command_app("List data sources and show the theorems that they hold.")
+app = command_app("Sources of theorems; proof data: convert, split, check and measure them.")
+app.command("convert")(convert)
+app.command("formats")(formats)
+app.command("leakage")(leakage)
+app.command("split")(split)
+app.command("stats")(stats)
+app.command("validate")(validate)
+
+
+def _listed_only() -> None:
+    """In place of a command ``data.NAME`` of a plugin: ``prover`` finds that before it comes here."""
+
+
+for _entry in installed_plugins().commands:
+    if _entry.name.startswith("data."):
+        app.command(_entry.name.removeprefix("data."), help=_entry.help)(_listed_only)
 
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

@@ -60,6 +60,10 @@ def _dispatch(words: list[str]) -> int:
     manager = installed_plugins()
     if words[0] != "plugins":  # it shows them itself
         _warn_of_problems(manager)
+    sub_command = ".".join(words[:2])
+    if len(words) > 1 and sub_command in manager.commands:
+        name = " ".join(words[:2])
+        return _run(name, _as_command(manager.commands.get(sub_command), name), words[2:])
     return _run(words[0], _as_command(manager.commands.get(words[0]), words[0]), words[1:])
 
 
@@ -93,8 +97,9 @@ def _as_command(found: Any, name: str) -> Any:
 
 
 def _help(manager: PluginManager) -> str:
-    width = max((len(entry.name) for entry in manager.commands), default=0)
-    commands = [f"  {entry.name:<{width}}  {entry.help}" for entry in manager.commands]
+    shown = [entry for entry in manager.commands if "." not in entry.name]  # others: sub-commands of these
+    width = max((len(entry.name) for entry in shown), default=0)
+    commands = [f"  {entry.name:<{width}}  {entry.help}" for entry in shown]
     codes = [f"  {code:>3}  {meaning}" for code, meaning in exits.EXIT_CODES.items()]
     return "\n".join(
         [
@@ -113,6 +118,7 @@ def _help(manager: PluginManager) -> str:
             "  prover run --env fake --model scripted --data fake",
             "  prover run --env coq --model tactics --data coq-stdlib:Bool --budget 20s --workers 2",
             "  prover prove File.v:theorem_name",
+            "  prover extract coq Arith --stdlib --out data/arith",
             "",
             "Exit codes:",
             *codes,

@@ -41,6 +41,7 @@ def run(
     attempts: Annotated[int | None, _setting("attempts")] = None,
     suggestions: Annotated[int | None, _setting("suggestions")] = None,
     premises: Annotated[int | None, _setting("premises")] = None,
+    retriever: Annotated[str | None, _setting("retriever", metavar="NAME:DATASET")] = None,
     recheck: Annotated[str | None, _setting("recheck", metavar="none|kernel")] = None,
     sandbox: Annotated[bool | None, _setting("sandbox", "--sandbox/--no-sandbox")] = None,
     memory_mb: Annotated[int | None, _setting("memory_mb")] = None,

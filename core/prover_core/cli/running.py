@@ -12,17 +12,27 @@ from pathlib import Path
 from typing import Any
 
 from prover_core.cli import exits
+from prover_core.cli.component_options import make_with_options
 from prover_core.cli.output import print_json, print_table, say, warn
 from prover_core.cli.summary_text import summary_lines
 from prover_core.config import layers
 from prover_core.config.build import Parts, build, build_source
 from prover_core.config.resolve import ResolvedRun, resolve, resolve_saved
 from prover_core.config.run_config import ROLES
-from prover_core.contracts import ProofEnvironment
+from prover_core.contracts import ProofEnvironment, Retriever
+from prover_core.data.dataset import Dataset
 from prover_core.display import make_display
 from prover_core.errors import ConfigError, DataError, UserError
 from prover_core.plugins.manager import PluginManager, installed_plugins
-from prover_core.runner import RETRY_STATUSES, Runner, RunSettings, select_theorems, stop_on_signals
+from prover_core.runner import (
+    RETRY_STATUSES,
+    PremiseSource,
+    RetrievedPremises,
+    Runner,
+    RunSettings,
+    select_theorems,
+    stop_on_signals,
+)
 from prover_core.search.budget import parse_budget
 from prover_core.store import AttemptStatus, Provenance, RunStore, RunSummary, collect_provenance
 from prover_core.types import Limits, Theorem
@@ -203,6 +213,7 @@ def _carry_out(
             store=store,
             observers=[display, hooks],
             names=(resolved.config.env, resolved.config.model, resolved.config.search),
+            premise_source=premise_source(resolved, manager),
         )
         with stop_on_signals(runner) as signals:
             summary = runner.run()
@@ -249,6 +260,19 @@ def run_settings(resolved: ResolvedRun, retry: frozenset[AttemptStatus] = frozen
         seed=config.seed,
         retry=retry,
     )
+
+
+def premise_source(resolved: ResolvedRun, manager: PluginManager) -> PremiseSource | None:
+    """The retriever that the run's settings name, over its dataset; ``None``: they name none.
+
+    :raises UserError: there is no such retriever, it needs options, or the dataset cannot be read.
+    """
+    if resolved.config.retriever is None:
+        return None
+    name, _, folder = resolved.config.retriever.partition(":")
+    retriever: Retriever = make_with_options(manager.retrievers.get(name), f"retriever {name!r}", {})
+    dataset = Dataset.open(Path(folder).expanduser())
+    return RetrievedPremises(retriever, list(dataset.declarations()), dataset.proofs())
 
 
 def run_limits(resolved: ResolvedRun) -> Limits:

@@ -19,7 +19,7 @@ from prover_core.errors import ConfigError, UserError
 from prover_core.plugins.manager import PluginManager
 from prover_registry import near_names
 
-__all__ = ["ResolvedRun", "resolve", "resolve_saved"]
+__all__ = ["ResolvedRun", "resolve", "resolve_options", "resolve_saved"]
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -138,6 +138,20 @@ def resolve_saved(
     if mistakes or config is None:
         raise ConfigError([f"{path}: {mistake}" for mistake in mistakes])
     return ResolvedRun(config, choices, options, origins)
+
+
+def resolve_options(component: type[Any], layer: Layer, what: str, prefix: str = "") -> ComponentOptions:
+    """The options of one component that belongs to no run: a format, an extractor.
+
+    :param what: the component in words: ``format 'messages'``.
+    :param prefix: what stood before the options' names when they were given: ``to.``.
+    :raises ConfigError: all mistakes, each with where it was made.
+    """
+    mistakes: list[str] = []
+    options = _validate(options_model(component), layer, prefix, mistakes, what)
+    if options is None:
+        raise ConfigError(mistakes)
+    return options
 
 
 def _mapping(value: object) -> Mapping[Any, Any]:

@@ -35,6 +35,11 @@ class RunConfig(BaseModel):
         description="Most tactics asked of the model for one state; default: the model's own number.",
     )
     premises: int = Field(50, ge=0, description="Most premises given to a model that wants them.")
+    retriever: str | None = Field(
+        None,
+        description="Where the premises come from: RETRIEVER:DATASET, e.g. bm25:data/stdlib; default: the "
+        "prover's own search.",
+    )
     only: list[str] = Field(
         [], description="Attempt only theorems whose id or name matches one of these globs."
     )
@@ -65,6 +70,14 @@ class RunConfig(BaseModel):
             parse_budget(value)
         except ConfigError as error:
             raise ValueError("; ".join(error.problems)) from None
+        return value
+
+    @field_validator("retriever")
+    @classmethod
+    def _names_retriever_and_dataset(cls, value: str | None) -> str | None:
+        if value is not None and not all(value.partition(":")):
+            msg = "must be RETRIEVER:DATASET, for example bm25:data/stdlib"
+            raise ValueError(msg)
         return value
 
     @field_validator("env", "model", "data", "search")

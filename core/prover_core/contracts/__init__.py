@@ -2,6 +2,15 @@
 
 from prover_core.contracts.data import DataSource, SourceDescription
 from prover_core.contracts.environment import ProofEnvironment, ProofSession
+from prover_core.contracts.extraction import (
+    DataFormat,
+    Drop,
+    ExtractionReport,
+    Extractor,
+    ReadProblem,
+    Retriever,
+    WriteReport,
+)
 from prover_core.contracts.options import ComponentOptions
 from prover_core.contracts.policy import Policy, PolicyRequest, Portfolio, Value, WholeProofPolicy
 from prover_core.contracts.search import (
@@ -17,12 +26,18 @@ from prover_core.contracts.training import Artifact, Trainer, TrainingData
 __all__ = [
     "Artifact",
     "ComponentOptions",
+    "DataFormat",
     "DataSource",
+    "Drop",
+    "ExtractionReport",
+    "Extractor",
     "Policy",
     "PolicyRequest",
     "Portfolio",
     "ProofEnvironment",
     "ProofSession",
+    "ReadProblem",
+    "Retriever",
     "Search",
     "SearchObserver",
     "SearchResult",
@@ -34,4 +49,5 @@ __all__ = [
     "TrainingData",
     "Value",
     "WholeProofPolicy",
+    "WriteReport",
 ]

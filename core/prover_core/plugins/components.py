@@ -10,9 +10,12 @@ from prover_registry import Entry, EntryLoadError, Registry, UnknownEntryError, 
 
 if TYPE_CHECKING:
     from prover_core.contracts import (
+        DataFormat,
         DataSource,
+        Extractor,
         Policy,
         ProofEnvironment,
+        Retriever,
         Search,
         Trainer,
         Value,
@@ -33,7 +36,9 @@ _CONTRACTS = {
     "value": ("prover_core.contracts.policy:Value",),
     "trainer": ("prover_core.contracts.training:Trainer",),
     "search": ("prover_core.contracts.search:Search",),
-    "format": (),
+    "format": ("prover_core.contracts.extraction:DataFormat",),
+    "extractor": ("prover_core.contracts.extraction:Extractor",),
+    "retriever": ("prover_core.contracts.extraction:Retriever",),
 }
 
 _PLURALS = {"policy": "policies", "search": "searches"}
@@ -46,6 +51,8 @@ COMPONENT_KINDS = {
     "prover_register_trainers": "trainer",
     "prover_register_searches": "search",
     "prover_register_formats": "format",
+    "prover_register_extractors": "extractor",
+    "prover_register_retrievers": "retriever",
 }
 """Hook -> kind of component that it registers."""
 
@@ -92,7 +99,9 @@ class Components:
         self.values: ComponentRegistry[type[Value]] = _registry("value", hint)
         self.trainers: ComponentRegistry[type[Trainer]] = _registry("trainer", hint)
         self.searches: ComponentRegistry[type[Search]] = _registry("search", hint)
-        self.formats: ComponentRegistry[type[Any]] = _registry("format", hint)
+        self.formats: ComponentRegistry[type[DataFormat]] = _registry("format", hint)
+        self.extractors: ComponentRegistry[type[Extractor]] = _registry("extractor", hint)
+        self.retrievers: ComponentRegistry[type[Retriever]] = _registry("retriever", hint)
 
     def all(self) -> tuple[ComponentRegistry[Any], ...]:
         """Every registry, in the order in which they are listed."""
@@ -104,6 +113,8 @@ class Components:
             self.trainers,
             self.searches,
             self.formats,
+            self.extractors,
+            self.retrievers,
         )
 
     def of_kind(self, kind: str) -> ComponentRegistry[Any]:

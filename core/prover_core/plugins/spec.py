@@ -82,7 +82,19 @@ def prover_register_searches() -> Mapping[str, str]:
 
 @hookspec
 def prover_register_formats() -> Mapping[str, str]:
-    """Data formats: name -> ``"module:Class"`` of a reader and writer, for ``prover data convert``."""
+    """Data formats: name -> ``"module:Class"`` of a ``DataFormat``, for ``prover data convert``."""
+    raise NotImplementedError
+
+
+@hookspec
+def prover_register_extractors() -> Mapping[str, str]:
+    """Extractors: name -> ``"module:Class"`` of an ``Extractor``, for ``prover extract NAME``."""
+    raise NotImplementedError
+
+
+@hookspec
+def prover_register_retrievers() -> Mapping[str, str]:
+    """Premise selection: name -> ``"module:Class"`` of a ``Retriever``."""
     raise NotImplementedError
 
 
@@ -94,7 +106,7 @@ def prover_register_presets() -> Iterable[Path]:
 
 @hookspec
 def prover_register_commands() -> Mapping[str, CommandSpec]:
-    """Sub-commands of ``prover``: name -> :class:`CommandSpec`."""
+    """Sub-commands of ``prover``: name -> :class:`CommandSpec`; ``data.NAME`` is one of ``prover data``."""
     raise NotImplementedError
 
 

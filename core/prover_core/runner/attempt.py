@@ -13,6 +13,7 @@ from prover_core.contracts.search import Search, SearchObserver, SearchResult, S
 from prover_core.errors import MachineryError
 from prover_core.runner.control import AbandonedError, StopControl
 from prover_core.runner.policy_server import PolicyServer
+from prover_core.runner.premises import PremiseSource
 from prover_core.runner.settings import RunSettings
 from prover_core.runner.theorem_queue import Task
 from prover_core.store.records import AttemptStatus, utc_now
@@ -46,6 +47,8 @@ class Bench:
     settings: RunSettings
     store: RunStore
     stop: StopControl
+    premise_source: PremiseSource | None = None
+    """Asked instead of the session."""
 
 
 @dataclass(slots=True)
@@ -146,12 +149,17 @@ class Attempt:
                 premises: Sequence[Premise] = ()
                 if wants_premises:
                     began = time.monotonic()
-                    premises = session.premises(state, limit)
+                    premises = self._premises(session, state, limit)
                     self._premise_seconds += time.monotonic() - began
                 requests.append(PolicyRequest(theorem, state, session.script(state), tuple(premises)))
             return server.ask(requests)
 
         return suggest
+
+    def _premises(self, session: ProofSession, state: ProofState, limit: int) -> Sequence[Premise]:
+        source = self._bench.premise_source
+        found = source.premises(self._task.theorem, state, limit) if source is not None else None
+        return session.premises(state, limit) if found is None else found
 
     def _count(self, session: ProofSession, result: SearchResult | None) -> None:
         """Add up what the search has cost; the prover's own count where the search broke."""

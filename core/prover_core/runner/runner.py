@@ -22,6 +22,7 @@ from prover_core.errors import RunStoreError
 from prover_core.runner.attempt import Bench, Ending
 from prover_core.runner.control import AbandonedError, EventBus, StopControl
 from prover_core.runner.policy_server import PolicyServer
+from prover_core.runner.premises import PremiseSource
 from prover_core.runner.settings import RunSettings
 from prover_core.runner.theorem_queue import Task, TheoremQueue
 from prover_core.runner.worker import Worker
@@ -60,8 +61,13 @@ class Runner:
         store: RunStore,
         observers: Sequence[RunObserver] = (),
         names: tuple[str, str, str] = ("", "", ""),
+        premise_source: PremiseSource | None = None,
     ) -> None:
-        """``names``: what environment, policy and search are called (shown to observers)."""
+        """``names``: what environment, policy and search are called (shown to observers).
+
+        ``premise_source``: gives premises to the policy, whatever it is, in place of the prover.
+        """
+        self._premise_source = premise_source
         self._environment = environment
         self._policy = policy
         self._search = search
@@ -166,12 +172,13 @@ class Runner:
         )
         bench = Bench(
             environment=self._environment,
-            wants_premises=self._policy.wants_premises,
+            wants_premises=self._policy.wants_premises or self._premise_source is not None,
             server=server,
             search=self._search,
             settings=settings,
             store=self._store,
             stop=self._stop,
+            premise_source=self._premise_source,
         )
         threads = [
             threading.Thread(

@@ -5,13 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from prover_core.plugins import hookimpl
+from prover_core.plugins import CommandSpec, hookimpl
 
 
 @hookimpl
 def prover_register_policies() -> Mapping[str, str]:
     """Policies that need no training."""
-    return {"portfolio": "prover_models.portfolio:PortfolioPolicy"}
+    return {
+        "knn": "prover_models.knn.policy:KnnPolicy",
+        "portfolio": "prover_models.portfolio:PortfolioPolicy",
+    }
+
+
+@hookimpl
+def prover_register_retrievers() -> Mapping[str, str]:
+    """Premise selection."""
+    return {
+        "bm25": "prover_models.retrieval.bm25:Bm25Retriever",
+        "dense": "prover_models.retrieval.dense:DenseRetriever",
+        "tfidf": "prover_models.retrieval.tfidf:TfidfRetriever",
+    }
+
+
+@hookimpl
+def prover_register_commands() -> Mapping[str, CommandSpec]:
+    """What works on datasets."""
+    return {
+        "data.retrieval-eval": CommandSpec(
+            "prover_models.retrieval.command:retrieval_eval",
+            "Measure how well a retriever finds the premises that proofs used.",
+        ),
+    }
 
 
 @hookimpl

@@ -105,6 +105,7 @@ def test_show_finds_everything_of_one_name(prover: Any) -> None:
     assert [item["kind"] for item in json.loads(prover("plugins", "show", "coq", "--json").out)] == [
         "plugin",
         "environment",
+        "extractor",
     ]
     preset = json.loads(prover("plugins", "show", "tactics", "--json").out)
     assert preset[0]["kind"] == "preset (policy)" and preset[0]["component"] == "portfolio"

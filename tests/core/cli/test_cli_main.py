@@ -23,8 +23,9 @@ Usage: prover COMMAND [OPTIONS]
 One harness for many provers: search, verify, record and compare.
 
 Commands:
-  data     List data sources and show the theorems that they hold.
+  data     Sources of theorems; convert, split, check, measure proof data.
   doctor   Say what is installed, and how to get what is missing.
+  extract  Turn source files into proof data: states, steps, premises.
   plugins  List plugins and show what they provide.
   prove    Prove one theorem of a file and print the proof to paste.
   run      Search for proofs of a set of theorems; leaves a run directory.
@@ -94,7 +95,7 @@ def test_help_of_a_command(prover: Any, words: list[str]) -> None:
     assert answer.code == 0 and answer.out.startswith("Usage: prover run [OPTIONS]")
 
 
-@pytest.mark.parametrize("name", ["data", "doctor", "plugins", "prove", "run", "summary", "verify"])
+@pytest.mark.parametrize("name", ["data", "doctor", "extract", "plugins", "prove", "run", "summary", "verify"])
 def test_every_command_has_help_with_an_example(prover: Any, name: str) -> None:
     pages = [prover(name, "--help").out]
     if "Commands:" in pages[0]:

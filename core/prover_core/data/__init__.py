@@ -1,0 +1,1 @@
+"""Proof data: neutral records, dataset folders, splits, leakage, validation."""

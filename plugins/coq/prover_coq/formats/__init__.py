@@ -1,0 +1,1 @@
+"""Formats of proof data that other tools for Coq use: PALM, CoqGym, CoqStoq."""

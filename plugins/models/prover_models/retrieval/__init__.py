@@ -1,0 +1,1 @@
+"""Premise selection: finding the lemmas that a goal needs among those that it may use."""
