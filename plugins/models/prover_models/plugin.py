@@ -12,7 +12,7 @@ from prover_core.plugins import CommandSpec, hookimpl
 def prover_register_policies() -> Mapping[str, str]:
     """Policies that need no training."""
     return {
-        "knn": "prover_models.knn.policy:KnnPolicy",
+        "nearest-neighbours": "prover_models.knn.policy:KnnPolicy",
         "portfolio": "prover_models.portfolio:PortfolioPolicy",
     }
 

@@ -13,9 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from prover_coq.commands import CommandKind, classify
+from prover_coq.formats.coqgym_json import (
+    GymFile,
+    GymGoalIds,
+    GymProof,
+    difference,
+    goal_json,
+    goal_record,
+    merge,
+)
 from prover_coq.formats.sentences import (
     UniqueIds,
     closing_sentence,
@@ -30,7 +39,7 @@ from prover_core.data.filters import Drops
 from prover_core.data.lines import Problems, validation_reason
 from prover_core.data.rows import read_json_document
 from prover_core.errors import DataError
-from prover_core.records import GoalRecord, HypothesisRecord, ProofRecord, StateRecord, StepRecord
+from prover_core.records import GoalRecord, ProofRecord, StateRecord, StepRecord
 
 __all__ = ["CoqGymFormat", "CoqGymOptions", "file_commands", "read_splits"]
 
@@ -48,46 +57,6 @@ _LOST = (
     "sections", "created_at", "licence", "toolchain", "split (but for whole projects)",
     "extra (but for what the format coqgym reads)",
 )  # fmt: skip
-
-
-class _Raw(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-
-class _GoalIds(_Raw):
-    fg: list[int]
-    bg: list[int]
-
-
-class _Step(_Raw):
-    command: list[str | None]
-    goal_ids: _GoalIds
-
-
-class _Hypothesis(_Raw):
-    idents: list[str]
-    term: list[str] = []
-    type: str
-
-
-class _Goal(_Raw):
-    id: int
-    type: str
-    hypotheses: list[_Hypothesis]
-
-
-class _Proof(_Raw):
-    name: str
-    line_nb: int
-    steps: list[_Step]
-    goals: dict[str, _Goal]
-
-
-class _File(_Raw):
-    filename: str
-    coq_project: str
-    vernac_cmds: list[list[str | None]] = []
-    proofs: list[Any]
 
 
 class CoqGymOptions(ComponentOptions):
@@ -183,14 +152,14 @@ def _read_file(path: Path, splits: Mapping[str, str], problems: Problems) -> Ite
     if data is None:
         return
     try:
-        content = _File.model_validate(data)
+        content = GymFile.model_validate(data)
     except ValidationError as error:
         problems.report(path, None, f"not a CoqGym file: {validation_reason(error)}")
         return
     around = {key: value for key, value in data.items() if key not in ("filename", "coq_project", "proofs")}
     for number, raw in enumerate(content.proofs):
         try:
-            proof = _Proof.model_validate(raw)
+            proof = GymProof.model_validate(raw)
             record = _record(content, proof, raw, splits.get(content.coq_project, ""))
         except ValidationError as error:
             problems.report(path, None, f"proofs[{number}] is none: {validation_reason(error)}")
@@ -208,7 +177,7 @@ class _BrokenError(Exception):
     """A proof that contradicts itself."""
 
 
-def _record(content: _File, proof: _Proof, raw: dict[str, Any], split: str) -> ProofRecord:
+def _record(content: GymFile, proof: GymProof, raw: dict[str, Any], split: str) -> ProofRecord:
     reader = _StateReader(proof)
     commands = content.vernac_cmds
     if commands and not 0 <= proof.line_nb < len(commands):
@@ -269,13 +238,13 @@ def _with_after(steps: Sequence[StepRecord], last: int | None) -> Iterator[StepR
 class _StateReader:
     """The states of one proof, each once."""
 
-    def __init__(self, proof: _Proof) -> None:
-        self._goals = {key: _goal(goal) for key, goal in proof.goals.items()}
+    def __init__(self, proof: GymProof) -> None:
+        self._goals = {key: goal_record(goal) for key, goal in proof.goals.items()}
         self._numbers: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
         self._used: set[str] = set()
         self.states: list[StateRecord] = []
 
-    def state(self, step: int, ids: _GoalIds) -> int:
+    def state(self, step: int, ids: GymGoalIds) -> int:
         """Number of the state with these goals.
 
         :raises _BrokenError: there is no such goal.
@@ -299,55 +268,10 @@ class _StateReader:
             if key not in self._used:
                 found[key] = {"whole": goal}
                 continue
-            known = _goal_json(self._goals[key], goal["id"])
-            if rest := _difference(goal, known):
+            known = goal_json(self._goals[key], goal["id"])
+            if rest := difference(goal, known):
                 found[key] = rest
         return found
-
-
-def _difference(goal: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    """What must be added to ``known`` to get ``goal``; all of it, where adding does not do."""
-    more = {key: value for key, value in goal.items() if key not in known}
-    hypotheses = [
-        {key: value for key, value in h.items() if key not in k}
-        for h, k in zip(goal["hypotheses"], known["hypotheses"], strict=True)
-    ]
-    rest: dict[str, Any] = {}
-    if more:
-        rest["goal"] = more
-    if any(hypotheses):
-        rest["hypotheses"] = hypotheses
-    return rest if _merge(known, rest) == goal else {"whole": goal}
-
-
-def _merge(known: dict[str, Any], rest: Mapping[str, Any]) -> dict[str, Any]:
-    if "whole" in rest:
-        return dict(rest["whole"])
-    more = rest.get("hypotheses") or [{} for _ in known["hypotheses"]]
-    if len(more) != len(known["hypotheses"]):
-        return known
-    hypotheses = [k | m for k, m in zip(known["hypotheses"], more, strict=True)]
-    more = rest.get("goal") or {}
-    return {**known, "hypotheses": hypotheses, **more}
-
-
-def _goal(goal: _Goal) -> GoalRecord:
-    hypotheses = tuple(
-        HypothesisRecord(names=tuple(h.idents), type=h.type, body=h.term[0] if h.term else None)
-        for h in goal.hypotheses
-    )
-    return GoalRecord(hypotheses=hypotheses, conclusion=goal.type)
-
-
-def _goal_json(goal: GoalRecord, number: int) -> dict[str, Any]:
-    hypotheses = [
-        {"idents": list(h.names), "term": [] if h.body is None else [h.body], "type": h.type}
-        for h in goal.hypotheses
-    ]
-    return {"id": number, "type": goal.conclusion, "hypotheses": hypotheses}
-
-
-# --- writing -------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -430,10 +354,10 @@ class _Numbers:
 
     def goals(self) -> dict[str, Any]:
         """All goals by number."""
-        found = {str(n): _goal_json(goal, n) for goal, n in self._new.items()}
+        found = {str(n): goal_json(goal, n) for goal, n in self._new.items()}
         for key, goal in self._known.items():
             number = int(key) if key.lstrip("-").isdigit() else 0
-            found[key] = _merge(_goal_json(goal, number), self._residue.get(key, {}))
+            found[key] = merge(goal_json(goal, number), self._residue.get(key, {}))
         rest = {k: dict(v["whole"]) for k, v in self._residue.items() if "whole" in v and k not in found}
         return found | rest
 
