@@ -95,7 +95,9 @@ def test_help_of_a_command(prover: Any, words: list[str]) -> None:
     assert answer.code == 0 and answer.out.startswith("Usage: prover run [OPTIONS]")
 
 
-@pytest.mark.parametrize("name", ["data", "doctor", "extract", "plugins", "prove", "run", "summary", "verify"])
+@pytest.mark.parametrize(
+    "name", ["data", "doctor", "extract", "plugins", "prove", "run", "summary", "verify"]
+)
 def test_every_command_has_help_with_an_example(prover: Any, name: str) -> None:
     pages = [prover(name, "--help").out]
     if "Commands:" in pages[0]:
