@@ -68,6 +68,15 @@ def statuses(out: Path) -> dict[str, str]:
     return {r["name"]: r["status"] for r in results(out)}
 
 
+def outcomes(out: Path) -> dict[str, str]:
+    """Statuses, with the two honest ways of not proving taken as one: which of them it is depends on how
+    many lemmas the prover could list in its time limit, and so on how busy the machine was."""
+    return {
+        name: "not proved" if status in {"failed", "out_of_budget"} else status
+        for name, status in statuses(out).items()
+    }
+
+
 def provers_below(pid: int) -> list[psutil.Process]:
     try:
         children = psutil.Process(pid).children(recursive=True)
@@ -124,13 +133,13 @@ def test_provers_killed_a_hundred_times_lose_nothing(theorems: Path, tmp_path: P
         restarts += sum(r["restarts"] for r in results(out))
         for name, status in statuses(out).items():
             # A dead prover says nothing: what is proved is provable, and nothing true is called failed.
-            allowed = {statuses(calm)[name], "crashed", "unchecked"}
-            assert status in allowed, (name, status)
+            allowed = {outcomes(calm)[name], "crashed", "unchecked"}
+            assert outcomes(out)[name] in allowed, (name, status)
         arguments = resume
     assert restarts > 0, "no session ever had to start its prover again: the kills came at no bad time"
     done = run(resume, env=environment)
     assert done.returncode == 0, done.stderr
-    assert statuses(out) == statuses(calm)
+    assert outcomes(out) == outcomes(calm)
     assert_no_orphans(str(tmp_path))
 
 
@@ -170,7 +179,7 @@ def test_a_killed_run_resumes_to_the_same_results(theorems: Path, tmp_path: Path
         arguments = [str(PROVER), "run", "--resume", str(out)]
     done = run(arguments, env=environment)
     assert done.returncode == 0, done.stderr
-    assert statuses(out) == statuses(calm)
+    assert outcomes(out) == outcomes(calm)
     names = [r["name"] for r in results(out)]
     assert len(names) == len(set(names)), "nothing was done twice"
 
@@ -229,4 +238,4 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_written(theorems: Path, tm
     assert resumed.returncode == 0, resumed.stderr
     calm = tmp_path / "calm"
     assert run(command(theorems, calm, "--budget", "60t")).returncode == 0
-    assert statuses(out) == statuses(calm)
+    assert outcomes(out) == outcomes(calm)
