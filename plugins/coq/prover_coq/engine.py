@@ -25,7 +25,7 @@ from prover_core.types import Goals
 __all__ = ["Engine", "EngineLostError", "EngineSettings", "ReplayError", "Reply", "ReplyKind"]
 
 _LOST_ITS_PLACE = re.compile("Stm.add called for a different state|NoSuchState|Unknown state|Vcs_aux.Expired")
-_CHAIN_WINDOW = 64
+_CHAIN_WINDOW = 256
 """Sentences written ahead when extending: what is wasted when one of them fails."""
 
 

@@ -156,9 +156,9 @@ def _ocaml_settings(ocaml: int) -> str:
     """A 32 MB minor heap and an 8 MB stack; without the former Coq takes 256 MB.
 
     OCaml 5 reserves address space for 128 domains and knows no stack limit unless it is told otherwise;
-    both would make a memory limit useless.
+    both would make a memory limit useless. OCaml 4 gives no memory back, so it is told to waste less of it.
     """
-    return "s=4M,l=1M,o=40" if ocaml < 5 else "d=1,s=4M,l=1M"
+    return "s=4M,l=1M,o=30" if ocaml < 5 else "d=1,s=4M,l=1M"
 
 
 def _program(folder: Path, names: tuple[str, ...]) -> Path | None:
