@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -215,3 +216,19 @@ def test_premises_come_from_before(
         best = session.premises(session.root, 3)
         assert "Inner.id_again" in [premise.name for premise in best]
         assert "a" in best[0].statement
+
+
+def test_no_room_for_temporary_files(
+    make_environment: Callable[..., CoqEnvironment],
+    limits: Limits,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    environment = make_environment()
+    theorem = environment.theorem("Lemma test : True.")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(EnvironmentCrashedError, match="TMPDIR"):
+        environment.open(theorem, limits)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with environment.open(theorem, limits) as session:
+        assert isinstance(session.step(session.root, "exact I.", 10.0), Solved)

@@ -109,7 +109,7 @@ class WorkerPool:
                 message = "this coq environment has been closed; make another"
                 raise ContractError(message)
             if self._scratch is None:
-                self._scratch = Path(tempfile.mkdtemp(prefix="prover-coq-"))
+                self._scratch = _scratch_folder()
             self._made += 1
             worker = Worker(make_engine, self._scratch / f"worker{self._made}", key)
             self._busy.add(worker)
@@ -130,3 +130,14 @@ class WorkerPool:
         with self._lock:
             self._busy.discard(worker)
         worker.close()
+
+
+def _scratch_folder() -> Path:
+    """:raises EnvironmentCrashedError: there is no room for it."""
+    try:
+        return Path(tempfile.mkdtemp(prefix="prover-coq-"))
+    except OSError as error:
+        message = (
+            f"cannot make a folder for temporary files: {error.strerror}. Free some space, or set TMPDIR."
+        )
+        raise EnvironmentCrashedError(message) from error
