@@ -137,7 +137,5 @@ def _scratch_folder() -> Path:
     try:
         return Path(tempfile.mkdtemp(prefix="prover-coq-"))
     except OSError as error:
-        message = (
-            f"cannot make a folder for temporary files: {error.strerror}. Free some space, or set TMPDIR."
-        )
+        message = f"cannot make a temporary folder: {error.strerror}. Free some space, or set TMPDIR."
         raise EnvironmentCrashedError(message) from error
