@@ -118,7 +118,7 @@ def test_convert_part_of_a_split(prover: Any, dataset: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["d", "x.txt"], "format of x.txt cannot be told from its name; give --to, one of goal-proofstep"),
+        (["d", "x.txt"], "format of x.txt cannot be told from its name; give --to, one of"),
         (["none.jsonl", "x.jsonl"], "none.jsonl does not exist"),
         (["there.txt", "x.jsonl"], "give --from, one of"),
         (["d", "x.json", "--to", "mesages"], "there is no format 'mesages'. Did you mean 'messages'?"),
