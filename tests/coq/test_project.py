@@ -260,3 +260,14 @@ def test_a_file_without_a_project_finds_its_compiled_neighbours(tmp_path: Path) 
 
 def test_a_theorem_without_a_file_keeps_its_options(tmp_path: Path) -> None:
     assert scratch_options(None, ("-w", "none"), tmp_path) == ["-w", "none"]
+
+
+def test_a_large_tree_is_not_given_to_coq(tmp_path: Path) -> None:
+    """Coq reads every folder below a ``-Q``; a stray ``.vo`` in a home folder must not cost minutes."""
+    file = tmp_path / "F.v"
+    write(file)
+    write(tmp_path / "F.vo")
+    assert compile_options(file) == ("-Q", str(tmp_path), "")
+    for number in range(400):
+        (tmp_path / f"folder{number}").mkdir()
+    assert compile_options(file) == ()

@@ -8,6 +8,8 @@ the prelude is made of are elaborated without it, or they would find themselves 
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -20,6 +22,7 @@ from prover_core.errors import DataError
 __all__ = ["CoqProject", "compile_options", "find_project", "library_root", "logical_name", "scratch_options"]
 
 PROJECT_FILES = ("_CoqProject", "_RocqProject")
+_MOST_FOLDERS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +185,8 @@ def compile_options(path: Path, options: Sequence[str] = ()) -> tuple[str, ...]:
 
     The project's options first, then ``options`` (the person's own); none twice, so that giving the result
     back as ``options`` changes nothing. Files of the installed library need no load path, and those under
-    ``theories/Init`` get ``-noinit``. A file without a project finds the compiled files beside it.
+    ``theories/Init`` get ``-noinit``. A file without a project finds the compiled files beside it, unless
+    there are more than a few hundred folders below: Coq would read them all.
 
     :raises DataError: the project file or ``options`` cannot be understood.
     """
@@ -195,9 +199,14 @@ def compile_options(path: Path, options: Sequence[str] = ()) -> tuple[str, ...]:
         found.append(("-noinit",))
     found += [unit for unit in _units(options) if unit not in found]
     mapped = any(unit[0] in ("-Q", "-R") for unit in found)
-    if library is None and not mapped and any(path.parent.glob("*.vo")):
+    if library is None and not mapped and any(path.parent.glob("*.vo")) and _is_small(path.parent):
         found.append(("-Q", str(path.parent), ""))
     return tuple(word for unit in found for word in unit)
+
+
+def _is_small(folder: Path) -> bool:
+    """Whether Coq may be pointed at it: ``-Q`` reads every folder below, minutes for a home folder."""
+    return sum(1 for _ in itertools.islice(os.walk(folder), _MOST_FOLDERS)) < _MOST_FOLDERS
 
 
 def scratch_options(path: Path | None, options: Sequence[str], scratch_dir: Path) -> list[str]:
