@@ -27,7 +27,7 @@ from prover_core.errors import DataError
 from prover_core.records import PositionRecord, ProofRecord, StepRecord
 
 relaxed = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-words = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
+words = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 
 
 def dump(path: Path, value: Any) -> Path:
@@ -158,7 +158,7 @@ def located(text: str, number: int, **fields: Any) -> ProofRecord:
     proof = decl.proof
     sentences = [s for s in document.sentences if proof.start <= s.start < proof.end]
     parts = proof_parts([s.text for s in sentences])
-    return coq_proof(
+    made: ProofRecord = coq_proof(
         number,
         name=decl.name,
         kind=decl.kind,
@@ -170,6 +170,7 @@ def located(text: str, number: int, **fields: Any) -> ProofRecord:
         terminator=parts.terminator,
         **({"file": "A.v", "project": "toy", "id": f"A.v:{decl.name}"} | fields),
     )
+    return made
 
 
 def test_palm_files_made_from_sources_hold_the_whole_file(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_all_244_real_statements_are_understood() -> None:
 
 @pytest.mark.parametrize("version", ["8.20", pytest.param("9.2", marks=pytest.mark.rocq9)])
 def test_real_statements_open(tmp_path: Path, version: str) -> None:
-    wanted = ("mathd_algebra_10", "amc12a_2003_p1", "aime_1983_p9", "mathd_numbertheory_543")
+    wanted = ("mathd_numbertheory_543", "numbertheory_sqmod3in01d")
     source = minif2f(shared_data("minif2f/valid_pairs.jsonl"), problems=wanted)
     with coq(version) as environment:
         source.bind(environment)
@@ -487,17 +487,18 @@ def library_folder(root: Path) -> Path:
     write(root / "Base/core/A.v", "Definition two := 2.\nLemma a : two = 2. Proof. auto. Qed.\n")
     use = "From Base Require Import core.A.\nLemma b : two = 2. Proof. apply a. Qed.\n"
     write(root / "Uses/B.v", f"{use}Lemma later : True. Admitted.\n")
+    write(root / "Base/C.v", "Require Import A.\nLemma c : two = 2. Proof. apply a. Qed.\n")
     write(root / "Ltac2/Init.v", "Lemma hidden : True. Qed.")
     return root
 
 
 def test_installed_libraries(tmp_path: Path) -> None:
     root = library_folder(tmp_path)
-    assert ids(libraries(root)) == ["Base/core/A.v:a", "Uses/B.v:b"]
+    assert ids(libraries(root)) == ["Base/C.v:c", "Base/core/A.v:a", "Uses/B.v:b"]
     assert ids(libraries(root, "Uses", skip_admitted=False)) == ["Uses/B.v:b", "Uses/B.v:later"]
-    assert ids(libraries(root, "Base/core/A:a,Base/*")) == ["Base/core/A.v:a"]
+    assert ids(libraries(root, "Base/core/A:a,Base/*")) == ["Base/core/A.v:a", "Base/C.v:c"]
     described = libraries(root, "Base").describe()
-    assert described.details["libraries"] == "Base (licence unknown)" and described.details["files"] == "1"
+    assert described.details["libraries"] == "Base (licence unknown)" and described.details["files"] == "2"
     with pytest.raises(UnknownNameError, match=r"no library or file Bas .*\n?.*Base"):
         ids(libraries(root, "Bas"))
 
@@ -507,9 +508,11 @@ def test_theorems_of_installed_libraries_open(tmp_path: Path) -> None:
     with coq("8.20") as environment:
         coqc = environment.toolchain().paths["coqc"]
         subprocess.run([coqc, "-Q", "Base", "Base", "Base/core/A.v"], cwd=root, check=True, timeout=120)
-        source = libraries(root, "Uses")
+        source = libraries(
+            root, "Uses,Base/C"
+        )  # the second calls a file of its own library by its short name
         source.bind(environment)
-        assert [opens(environment, t) for t in source.theorems()] == [""]
+        assert [opens(environment, t) for t in source.theorems()] == ["", ""]
         own = CoqLibraries(CoqLibrariesOptions(), "Nope")
         own.bind(environment)
         with pytest.raises((DataError, UnknownNameError), match="user-contrib"):

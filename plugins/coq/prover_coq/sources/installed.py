@@ -109,13 +109,18 @@ class CoqLibraries(DataSource):
         )
 
     def _load_path(self, file: Path, library: str) -> tuple[str, ...]:
-        """A library outside an installation is put on the load path, and so are those beside it."""
-        options = self._options.coq_options
-        if self._root is None or library_root(file) is not None:
-            return options
-        names = {source.partition("/")[0] for source in self._sources} | {library}
-        bound = [word for name in sorted(names) for word in ("-Q", str((self._root / name).resolve()), name)]
-        return (*bound, *options)
+        """A library's own files find each other by their short names, as when it was built.
+
+        Outside an installation the other libraries of the folder must be bound too.
+        """
+        if self._root is None:
+            return self._options.coq_options
+        own = ("-R", str((self._root / library).resolve()), library)
+        if library_root(file) is not None:
+            return (*own, *self._options.coq_options)
+        others = sorted({source.partition("/")[0] for source in self._sources} - {library})
+        bound = [word for name in others for word in ("-Q", str((self._root / name).resolve()), name)]
+        return (*own, *bound, *self._options.coq_options)
 
     @cached_property
     def _sources(self) -> dict[str, Path]:
