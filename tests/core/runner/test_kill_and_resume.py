@@ -78,6 +78,7 @@ def test_killed_at_random_and_resumed_it_finds_the_same(undisturbed: Path, tmp_p
         before = results(path)
         time.sleep(chance.uniform(0.0, 0.5))
         if child.poll() is not None:
+            finish(child)
             break
         child.kill()
         finish(child)
