@@ -345,7 +345,9 @@ PARTS: dict[str, Callable[[Setup], Iterator[Row]]] = {
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--parts", default=",".join(PARTS), help=f"any of {', '.join(PARTS)}")
-    parser.add_argument("--backends", default="idetop,serapi", help="one or several of idetop,serapi (default: both)")
+    parser.add_argument(
+        "--backends", default="idetop,serapi", help="one or several of idetop,serapi (default: both)"
+    )
     parser.add_argument("--version", default="8.20", help="Coq's version (default: 8.20)")
     parser.add_argument("--quick", action="store_true", help="less repetition")
     return parser.parse_args()
