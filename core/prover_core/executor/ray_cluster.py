@@ -141,6 +141,7 @@ class RayCluster(Cluster):
                     num_cpus=max(needed, os.cpu_count() or 1),
                     include_dashboard=False,
                     object_store_memory=_LOCAL_STORE_BYTES,
+                    _system_config={"worker_niceness": 0},  # provers keep time limits: not behind others
                     **common,
                 )
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from prover_core.errors import EnvironmentCrashedError, ToolMissingError
 from prover_core.process.guardian import guard, release
-from prover_core.process.limits import descendants, limit_memory
+from prover_core.process.limits import descendants, limit_memory, unblock_signals
 from prover_core.process.sandbox import Sandbox, sandboxed
 
 __all__ = ["ProcessGroup"]
@@ -47,7 +47,7 @@ class ProcessGroup:
         self.sandboxed = sandbox is not None
         if sandbox is not None:
             line = sandboxed(line, sandbox, cwd)
-        line = limit_memory(line, memory_mb)
+        line = unblock_signals(limit_memory(line, memory_mb))
         if cwd is not None and not cwd.is_dir():
             message = f"{name} cannot be started in {cwd}: there is no such folder"
             raise EnvironmentCrashedError(message)

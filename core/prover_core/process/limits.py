@@ -1,17 +1,26 @@
-"""What a child may use, and what it does use: address-space limit, process tree, resident memory."""
+"""What a child may use, and what it does use: address space, signals, process tree, resident memory."""
 
 from __future__ import annotations
 
 import functools
 import os
+import signal
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["descendants", "limit_memory", "resident_mb"]
+__all__ = ["descendants", "limit_memory", "resident_mb", "unblock_signals"]
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _MIB = 1 << 20
+_UNBLOCK = """\
+import os, signal, sys
+for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
+    signal.signal(ignored_by_python, signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_SETMASK, ())
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 def limit_memory(command: Sequence[str], memory_mb: int) -> list[str]:
@@ -25,6 +34,19 @@ def limit_memory(command: Sequence[str], memory_mb: int) -> list[str]:
     if memory_mb <= 0:
         return list(command)
     return ["/bin/sh", "-c", 'ulimit -v "$0" || exit 126; exec "$@"', str(memory_mb * 1024), *command]
+
+
+def unblock_signals(command: Sequence[str]) -> list[str]:
+    """``command`` so that no signal is held back from it, whatever the calling thread holds back.
+
+    A child inherits the mask of the thread that starts it. Ray's workers block SIGINT, with which time
+    limits are kept: a prover with this mask never hears of them. Lifting the mask here for the moment
+    of the start would let a Ctrl-C into a process that wants none, so the child lifts it, and then becomes
+    the command (the process id stays the same). Where nothing is blocked, nothing is put in front.
+    """
+    if not signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+        return list(command)
+    return [sys.executable, "-I", "-S", "-c", _UNBLOCK, *command]
 
 
 def descendants(pid: int) -> list[int]:

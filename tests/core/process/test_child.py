@@ -96,6 +96,19 @@ def test_interrupt_reaches_the_child(start: Start) -> None:
     assert read_line(child) == "interrupted"
 
 
+def test_interrupt_reaches_a_child_of_a_thread_that_blocks_it(start: Start) -> None:
+    """Ray's workers are such threads."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGALRM})
+    try:
+        child = start("answers_interrupts")
+        assert read_line(child) == "ready"
+        child.interrupt()
+        assert read_line(child) == "interrupted"
+        assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def test_child_deaf_to_interrupts_is_killed_by_close(start: Start) -> None:
     child = start("hangs_deaf_to_interrupts")
     assert read_line(child) == "ready"
