@@ -15,6 +15,7 @@ import pytest
 from models.train.library import config, make_dataset, record, records
 
 from prover_core.cli.main import main
+from prover_core.cli.progress import Progress
 from prover_core.data.splits import Split, SplitBy, SplitSettings
 from prover_core.errors import ConfigError, DataError
 from prover_models.lm.encoding import Encoder
@@ -53,6 +54,26 @@ def test_every_step_is_an_example_in_the_words_of_the_template(gpt2: Path, proof
             assert meta.id.startswith(meta.theorem) and meta.prover == "coq"
             assert meta.difficulty.steps_left <= meta.difficulty.proof_length
     assert found.report["licences"] == ["CC0-1.0"] and not found.warnings
+
+
+def test_what_is_tokenised_is_told(gpt2: Path, proofs: Path, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    class Told(Progress):
+        def __init__(self) -> None:
+            self.lines: list[tuple[int, int]] = []
+
+        def update(self, done: int, total: int, text: str) -> None:
+            self.lines.append((done, total))
+
+    settings = config(gpt2, data={"train": [proofs], "share": 0.2, "cache": tmp_path})
+    encoder = Encoder(load_template("goal-proofstep"), AutoTokenizer.from_pretrained(gpt2), 96)
+    first, again = Told(), Told()
+    found = load_examples(settings, encoder, first)
+    learnt = len(found.train.theorems())
+    assert first.lines == [(number, learnt) for number in range(1, learnt + 1)]
+    load_examples(settings, encoder, again)
+    assert not again.lines, "the second time there is nothing to tokenise"
 
 
 def test_files_are_held_out_whole(gpt2: Path, proofs: Path) -> None:

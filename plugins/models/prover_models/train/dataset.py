@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from prover_core.cli.progress import Progress
 from prover_core.errors import ConfigError, DataError
 from prover_models.folders import cache_folder
 from prover_models.lm.adapter import vocabulary_hash
 from prover_models.lm.encoding import Encoder
 from prover_models.train.config import TrainConfig
 from prover_models.train.examples import TOO_LONG, Examples, cached, write_examples
-from prover_models.train.lessons import Corpus, corpus_digest, open_corpus
+from prover_models.train.lessons import Corpus, SourcedLesson, corpus_digest, open_corpus
 
 __all__ = ["TrainingExamples", "load_examples"]
 
@@ -33,9 +35,12 @@ class TrainingExamples:
     warnings: tuple[str, ...]
 
 
-def load_examples(config: TrainConfig, encoder: Encoder) -> TrainingExamples:
+def load_examples(
+    config: TrainConfig, encoder: Encoder, progress: Progress | None = None
+) -> TrainingExamples:
     """The examples; see the module's text.
 
+    :param progress: is told how many proofs have been tokenised.
     :raises ConfigError: sources of no known kind; leaks, and ``data.leakage`` is ``error``.
     :raises DataError: files that cannot be read; nothing is left to learn from, with the reasons.
     """
@@ -47,7 +52,7 @@ def load_examples(config: TrainConfig, encoder: Encoder) -> TrainingExamples:
         corpus.divide()
         longest = config.prompt.max_tokens
         write_examples(
-            corpus.train(),
+            _told(corpus.train(), corpus.report.proofs["train"], progress or Progress()),
             encoder,
             new / "train",
             dropped=lambda: dict(corpus.report.dropped),
@@ -74,6 +79,16 @@ def load_examples(config: TrainConfig, encoder: Encoder) -> TrainingExamples:
         **told,
     }
     return TrainingExamples(train, validation, report, _warnings(config, told))
+
+
+def _told(lessons: Iterable[SourcedLesson], proofs: int, progress: Progress) -> Iterator[SourcedLesson]:
+    """The lessons; minutes may pass before the first step of training."""
+    done, last = 0, ""
+    for lesson in lessons:
+        if lesson.theorem != last:
+            done, last = done + 1, lesson.theorem
+            progress.update(done, proofs, "proofs tokenised; kept for the next time")
+        yield lesson
 
 
 def _key(config: TrainConfig, encoder: Encoder, corpus: Corpus) -> str:
