@@ -12,6 +12,7 @@ The tree::
     |   +-- RunStoreError             a run directory cannot be written, read or resumed
     +-- MachineryError                something broke that is neither the person's nor the proof's fault
     |   +-- EnvironmentCrashedError   the prover process died and could not be brought back
+    |   +-- ProcessLostError          a prover process died or was killed; whoever uses it may start another
     |   +-- ChildTimeoutError         a child process did not answer by its deadline (it may still be alive)
     |   +-- ProtocolError             the prover answered something that the protocol does not allow
     |   +-- PolicyFailedError         the model raised, or answered in the wrong shape
@@ -34,6 +35,7 @@ __all__ = [
     "EnvironmentCrashedError",
     "MachineryError",
     "PolicyFailedError",
+    "ProcessLostError",
     "ProtocolError",
     "ProverError",
     "RunStoreError",
@@ -97,6 +99,20 @@ class RunStoreError(UserError):
 
 class MachineryError(ProverError):
     """Something broke that says nothing about the proof."""
+
+
+class ProcessLostError(MachineryError):
+    """A prover process is gone: it died, or was killed because it did not answer or react in time.
+
+    Attributes: ``timed_out`` (it was killed at a time limit) and ``stderr_tail``. Environments derive their
+    own from it, and start another process; :class:`EnvironmentCrashedError` is what becomes of it if that
+    does not help.
+    """
+
+    def __init__(self, detail: str, *, timed_out: bool = False, stderr_tail: str = "") -> None:
+        self.timed_out = timed_out
+        self.stderr_tail = stderr_tail
+        super().__init__(detail)
 
 
 class EnvironmentCrashedError(MachineryError):

@@ -6,7 +6,7 @@ import enum
 import re
 from dataclasses import dataclass
 
-from prover_core.errors import MachineryError
+from prover_core.errors import MachineryError, ProcessLostError
 
 __all__ = ["ASTRAY", "EngineLostError", "ReplayError", "Reply", "ReplyKind", "failed_reply"]
 
@@ -48,15 +48,13 @@ def failed_reply(message: str) -> Reply:
     return Reply(ReplyKind.FAILED, message=message)
 
 
-class EngineLostError(MachineryError):
+class EngineLostError(ProcessLostError):
     """The process is gone: it died, or had to be killed because it did not react to an interrupt."""
 
     def __init__(self, detail: str, replies: list[Reply], *, timed_out: bool, stderr_tail: str = "") -> None:
         self.replies = replies
         """Those of the sentences before the one under which it was lost."""
-        self.timed_out = timed_out
-        self.stderr_tail = stderr_tail
-        super().__init__(detail)
+        super().__init__(detail, timed_out=timed_out, stderr_tail=stderr_tail)
 
 
 class ReplayError(MachineryError):

@@ -13,16 +13,16 @@ from prover_coq.document import read_source
 from prover_coq.engine import Engine, EngineSettings
 from prover_coq.idetop import IDETOP_FLAGS, IdetopEngine
 from prover_coq.options import CoqOptions
-from prover_coq.pool import WorkerPool
 from prover_coq.project import scratch_options
 from prover_coq.search_cache import SearchCache
 from prover_coq.serapi import SERTOP_FLAGS, SerapiEngine, sertop_arguments
 from prover_coq.session import CoqSession, SessionSettings
 from prover_coq.theorems import theorem_from_text, theorems_of_file
 from prover_coq.toolchain import CoqToolchain, Need, find_toolchain
+from prover_coq.worker import Worker
 from prover_core.contracts import Portfolio, ProofEnvironment, RepairKit
 from prover_core.errors import DataError, TheoremUnavailableError, ToolMissingError
-from prover_core.process import Sandbox
+from prover_core.process import Sandbox, WorkerPool
 from prover_core.types import Capability, Limits, Proof, Theorem, Toolchain, Verdict, VerdictStatus
 
 __all__ = ["CoqEnvironment"]
@@ -51,7 +51,9 @@ class CoqEnvironment(ProofEnvironment):
 
     def __init__(self, options: CoqOptions | None = None) -> None:
         self.options = options if options is not None else CoqOptions()
-        self._pool = WorkerPool(
+        self._pool: WorkerPool[Worker] = WorkerPool(
+            "coq",
+            _stands_before,
             idle=self.options.idle_processes,
             recycle_theorems=self.options.recycle_theorems,
             recycle_mb=self.options.recycle_mb,
@@ -76,7 +78,14 @@ class CoqEnvironment(ProofEnvironment):
         options = self._all_options(theorem)
         key = (file, options, limits.memory_mb, limits.sandbox)
         make = functools.partial(self._engine, file, options, limits)
-        worker, reply = self._pool.open(key, make, prefix, theorem.statement, where, deadline)
+        worker, reply = self._pool.open(
+            key,
+            lambda folder: Worker(make, folder, key),
+            lambda worker: worker.open(prefix, theorem.statement, where, deadline),
+            prefix,
+            where,
+            deadline,
+        )
         settings = SessionSettings(
             qed="Defined." if theorem.metadata.get("terminator") == "Defined" else "Qed.",
             qed_timeout_s=self.options.qed_timeout_s,
@@ -176,3 +185,8 @@ class CoqEnvironment(ProofEnvironment):
             sandbox=Sandbox(writable=(folder,)) if limits.sandbox else None,
         )
         return make(settings)
+
+
+def _stands_before(worker: Worker, prefix: str) -> int:
+    """Going back costs time, so only a worker that has executed a beginning of the text will do."""
+    return len(worker.text) if prefix.startswith(worker.text) else -1

@@ -54,6 +54,15 @@ class Worker:
         return self._text
 
     @property
+    def alive(self) -> bool:
+        """The process runs."""
+        return self.engine.alive
+
+    def rss_mb(self) -> float:
+        """Resident memory of the process and its children, in MiB."""
+        return self.engine.rss_mb()
+
+    @property
     def base_depth(self) -> int:
         """Depth of the engine's line just after the statement."""
         return len(self._base) + 1

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from prover_core.errors import ProcessLostError
 from prover_core.types import Goal
 
 __all__ = ["Backend", "BackendLostError", "Reply", "ReplyKind"]
@@ -43,15 +44,13 @@ class Reply:
     seconds: float = 0.0
 
 
-class BackendLostError(Exception):
+class BackendLostError(ProcessLostError):
     """The process died, or had to be killed (``timed_out``); the backend must be opened again."""
 
     def __init__(
         self, message: str, *, timed_out: bool = False, stderr_tail: str = "", replies: Sequence[Reply] = ()
     ) -> None:
-        super().__init__(message)
-        self.timed_out = timed_out
-        self.stderr_tail = stderr_tail
+        super().__init__(message, timed_out=timed_out, stderr_tail=stderr_tail)
         self.replies = list(replies)
         """Of the tactics that came to an end before."""
 

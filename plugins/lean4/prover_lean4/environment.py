@@ -15,19 +15,20 @@ from typing import ClassVar, Protocol, cast
 
 from prover_core.contracts import Portfolio, ProofEnvironment, RepairKit
 from prover_core.errors import DataError, TheoremUnavailableError, ToolMissingError
+from prover_core.process import WorkerPool
 from prover_core.types import Capability, Limits, Proof, Theorem, Toolchain, Verdict, VerdictStatus
 from prover_lean4.axioms import NATIVE_AXIOMS
 from prover_lean4.backend import Backend
 from prover_lean4.body import Body, read_body
 from prover_lean4.mismatches import find_mismatches
 from prover_lean4.options import BackendName, LeanOptions
-from prover_lean4.pool import WorkerPool
 from prover_lean4.project import LeanProject, find_project
 from prover_lean4.script import render_proof
 from prover_lean4.session import LeanSession, SessionSettings
 from prover_lean4.theorems import read_source, theorem_from_text, theorems_of_file
 from prover_lean4.toolchain import LeanToolchain, find_toolchain
 from prover_lean4.unknown import UnknownWords
+from prover_lean4.worker import Worker, common_start
 
 __all__ = ["LeanEnvironment"]
 
@@ -79,7 +80,9 @@ class LeanEnvironment(ProofEnvironment):
                 *([Capability.MEMORY_LIMIT] if self.backend in _LIMITED else []),
             }
         )
-        self._pool = WorkerPool(
+        self._pool: WorkerPool[Worker] = WorkerPool(
+            "lean4",
+            lambda worker, prefix: common_start(worker.prefix, prefix),
             idle=self.options.idle_processes,
             recycle_theorems=self.options.recycle_theorems,
             recycle_mb=self.options.recycle_mb,
@@ -108,7 +111,14 @@ class LeanEnvironment(ProofEnvironment):
         toolchain = self._toolchain(project)
         key = (project, toolchain.lean, limits.memory_mb, limits.sandbox)
         make = functools.partial(self._make, toolchain, project, limits)
-        worker, reply = self._pool.open(key, make, prefix, theorem.statement, where, deadline)
+        worker, reply = self._pool.open(
+            key,
+            lambda folder: Worker(make, folder, key),
+            lambda worker: worker.open(prefix, theorem.statement, where, deadline),
+            prefix,
+            where,
+            deadline,
+        )
         settings = SessionSettings(
             open_timeout_s=limits.open_timeout_s,
             recycle_mb=self.options.recycle_mb,

@@ -30,9 +30,9 @@ from prover_core.types import (
 )
 from prover_lean4.backend import Backend, BackendLostError, Reply, ReplyKind
 from prover_lean4.guard import check_tactic, normalise_tactic
-from prover_lean4.pool import Worker
 from prover_lean4.server_text import is_parse_error
 from prover_lean4.unknown import Vocabulary
+from prover_lean4.worker import Worker
 
 __all__ = ["LeanSession", "SessionSettings"]
 
