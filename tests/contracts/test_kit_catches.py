@@ -139,8 +139,8 @@ IN_PROCESSES = {b.ForgetsOpenSessions, b.DeadCheckerRefuses, b.DeathIsBadFile, b
 
 POLICIES: dict[str, tuple[Callable[[], Policy], str]] = {
     "test_one_answer_for_each_request": (c.AnswersOnce, "1 == 6"),
-    "test_at_most_k_of_them_best_first_none_twice": (c.RepeatsItself, "a tactic twice"),
-    "test_suggestions_are_well_formed": (c.GivesScores, "6.9"),
+    "test_at_most_so_many_best_first_none_twice": (c.RepeatsItself, "a tactic twice"),
+    "test_proposals_are_well_formed": (c.GivesScores, "6.9"),
     "test_same_questions_same_answers": (c.ChangesItsMind, "exact h"),
     "test_fewer_are_the_best_of_more": (c.AnswersAllOrNothing, "0"),
     "test_states_are_left_alone": (c.ClearsGoals, "assert"),

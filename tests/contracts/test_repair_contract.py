@@ -112,8 +112,8 @@ class TestLeanKit(RepairKitContract):
 
 POLICIES: dict[str, tuple[Callable[[], Any], str]] = {
     "test_one_answer_for_each_request": (b.AnswersOnce, "1 == 2"),
-    "test_at_most_n_of_them_best_first_none_twice": (b.RepeatsItself, "a draft twice"),
-    "test_drafts_are_well_formed": (b.WritesTexts, "a str instead of a Draft"),
+    "test_at_most_so_many_best_first_none_twice": (b.RepeatsItself, "a draft twice"),
+    "test_proposals_are_well_formed": (b.WritesTexts, "a str instead of a Draft"),
     "test_same_questions_same_answers": (b.ChangesItsMind, "exact h"),
     "test_states_are_left_alone": (b.ClearsGoals, "assert"),
     "test_close_twice": (b.ClosesOnce, "closed already"),

@@ -13,7 +13,7 @@ from prover_core.types import Premise, ProofState, Suggestion, Theorem
 if TYPE_CHECKING:
     from prover_core.contracts.environment import ProofEnvironment
 
-__all__ = ["Draft", "Policy", "PolicyRequest", "Portfolio", "Usage", "Value", "WholeProofPolicy"]
+__all__ = ["Draft", "Policy", "PolicyRequest", "Portfolio", "Proposer", "Usage", "Value", "WholeProofPolicy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +49,19 @@ class Usage:
         return Usage(self.tokens + other.tokens, dict(counters))
 
 
-class Policy(ABC):
-    """Proposes tactics for proof states, many states at a time."""
+class Proposer(ABC):
+    """What models that propose have in common, be it tactics or whole proofs."""
 
     wants_premises: bool = False
     """Ask the session for premises and pass them in the requests."""
-    suggestions: int = 32
-    """How many suggestions to ask it for in one state, where the person does not say."""
+    suggestions: int
+    """How many proposals to ask it for in one state, where the person does not say."""
     batch_size: int = 32
     """Most requests that it wants in one call."""
 
     def bind(self, environment: ProofEnvironment) -> None:
         """Called once, before the first request, with the environment that will run the tactics."""
         del environment
-
-    @abstractmethod
-    def suggest(self, requests: Sequence[PolicyRequest], k: int) -> list[list[Suggestion]]:
-        """At most ``k`` suggestions for each request, best first, no tactic twice in one list.
-
-        The answer has as many lists as there are requests, in their order; an empty list says that the
-        policy has nothing to propose. Called from one thread. Deterministic for a given seed and order
-        of calls.
-        """
 
     def problems(self) -> Sequence[str]:
         """What went wrong inside that it could do without, one line each; told at the end of a run."""
@@ -85,6 +76,21 @@ class Policy(ABC):
 
     def close(self) -> None:  # noqa: B027 - most policies hold nothing, and need not say so
         """Free what it holds. Calling it twice is fine."""
+
+
+class Policy(Proposer):
+    """Proposes tactics for proof states, many states at a time."""
+
+    suggestions: int = 32
+
+    @abstractmethod
+    def suggest(self, requests: Sequence[PolicyRequest], k: int) -> list[list[Suggestion]]:
+        """At most ``k`` suggestions for each request, best first, no tactic twice in one list.
+
+        The answer has as many lists as there are requests, in their order; an empty list says that the
+        policy has nothing to propose. Called from one thread. Deterministic for a given seed and order
+        of calls.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +102,10 @@ class Draft:
     logprob: float = 0.0
 
 
-class WholeProofPolicy(ABC):
+class WholeProofPolicy(Proposer):
     """Proposes complete proofs. Needs a search that takes them (``Search.takes == "proofs"``)."""
 
-    wants_premises: bool = False
-    """Ask the session for premises and pass them in the requests."""
     suggestions: int = 4
-    """How many drafts to ask it for, where the person does not say."""
-    batch_size: int = 32
-    """Most requests that it wants in one call."""
-
-    def bind(self, environment: ProofEnvironment) -> None:
-        """Called once, before the first request."""
-        del environment
 
     @abstractmethod
     def complete(self, requests: Sequence[PolicyRequest], n: int) -> list[list[Draft]]:
@@ -118,20 +115,6 @@ class WholeProofPolicy(ABC):
         policy has nothing to propose. Called from one thread. Deterministic for a given seed and order
         of calls.
         """
-
-    def problems(self) -> Sequence[str]:
-        """What went wrong inside that it could do without, one line each; told at the end of a run."""
-        return ()
-
-    def usage(self) -> Sequence[Usage]:
-        """What the last call used, one item for each of its requests in order; none: nothing is counted.
-
-        Read once after every call, one that raised included, from the same thread.
-        """
-        return ()
-
-    def close(self) -> None:  # noqa: B027 - most policies hold nothing, and need not say so
-        """Free what it holds. Calling it twice is fine."""
 
 
 class Portfolio(ABC):

@@ -43,6 +43,7 @@ _pytest.register_assert_rewrite(
             "environment_theorems",
             "environment_verdicts",
             "policy",
+            "proposals",
             "repair",
             "search",
             "training",

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from prover_core.contracts import PolicyRequest, ProofEnvironment, Value
 from prover_core.testing.base import Contract
-from prover_core.types import Advanced, Limits, Solved
+from prover_core.testing.proposals import walk
 
 __all__ = ["ValueContract"]
 
@@ -34,17 +34,10 @@ class ValueContract(Contract):
     @contextmanager
     def asked(self) -> Iterator[tuple[Value, list[PolicyRequest]]]:
         """A bound value, and requests for the root and each later state of the example."""
-        statement, tactics = self.example
         with self.make_environment() as environment:
             value = self.make_value()
             value.bind(environment)
-            theorem = environment.theorem(statement, name="kit_example")
-            with environment.open(theorem, Limits()) as session:
-                states = [session.root]
-                for tactic in tactics:
-                    outcome = session.step(states[-1], tactic, 10.0)
-                    assert isinstance(outcome, Advanced | Solved), f"'{tactic}': {outcome}"
-                    states.append(outcome.state)
+            with walk(environment, self.example) as (theorem, session, states):
                 try:
                     yield value, [PolicyRequest(theorem, state, session.script(state)) for state in states]
                 finally:

@@ -5,36 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from prover_core.contracts import Draft, PolicyRequest, ProofEnvironment, Usage, WholeProofPolicy
-from prover_models.chat.engine import ChatEngine
+from prover_core.contracts import Draft, PolicyRequest, WholeProofPolicy
 from prover_models.chat.options import ChatProofsOptions
+from prover_models.chat.proposer import ChatProposer
 
 __all__ = ["ChatWholeProofPolicy"]
 
 
-class ChatWholeProofPolicy(WholeProofPolicy):
+class ChatWholeProofPolicy(ChatProposer, WholeProofPolicy):
     """The same endpoint as :class:`~prover_models.chat.policy.ChatPolicy`, asked for a proof in one piece."""
 
     Options: ClassVar[type[ChatProofsOptions]] = ChatProofsOptions
 
     def __init__(self, options: ChatProofsOptions | None = None) -> None:
-        """Nothing is sent yet.
-
-        :raises ConfigError: template, address or key are missing or wrong.
-        :raises ToolMissingError: a package is missing.
-        """
-        self.options = options if options is not None else ChatProofsOptions()
-        self.engine = ChatEngine(self.options, "whole", "chat-proof")
-        self.suggestions = self.options.suggestions
-        self.batch_size = self.options.batch_size
-        self.wants_premises = self.engine.wants_premises
-
-    def bind(self, environment: ProofEnvironment) -> None:
-        """See whether the endpoint is there and has the model, before any prover is started.
-
-        :raises ConfigError: it is not, or has not.
-        """
-        self.engine.bind(environment)
+        """See :class:`ChatProposer`."""
+        super().__init__(options or ChatProofsOptions(), "whole", "chat-proof")
 
     def complete(self, requests: Sequence[PolicyRequest], n: int) -> list[list[Draft]]:
         """At most ``n`` different proofs for each request, best first.
@@ -42,15 +27,3 @@ class ChatWholeProofPolicy(WholeProofPolicy):
         :raises PolicyFailedError: a request failed for good.
         """
         return [[Draft(a.text, a.logprob) for a in row] for row in self.engine.ask(requests, n)]
-
-    def problems(self) -> Sequence[str]:
-        """What the server would not take, and what failed."""
-        return self.engine.problems()
-
-    def usage(self) -> Sequence[Usage]:
-        """Requests, retries, tokens and cost of the last call."""
-        return self.engine.usage
-
-    def close(self) -> None:
-        """Let go of the connections."""
-        self.engine.close()
