@@ -112,6 +112,12 @@ def test_what_stands_behind_a_comment_starts_its_line_too(comment: str) -> None:
     assert shape(normalise_whitespace(text)) == shape(text)
 
 
+@pytest.mark.parametrize("text", ["0000000  0\n/-00-/  0", "000by 0\n/-0-/  0", "  /- a -/  b  c\n    d"])
+def test_what_starts_a_line_behind_a_comment_is_not_moved(text: str) -> None:
+    tidy = normalise_whitespace(text)
+    assert shape(tidy) == shape(text) and normalise_whitespace(tidy) == tidy
+
+
 def test_a_command_ends_what_was_open() -> None:
     text = "theorem  a : True := by  trivial\ntheorem b :\n        True := trivial"
     assert normalise_whitespace(text).startswith("theorem a : True := by trivial\n")

@@ -70,10 +70,13 @@ def _collapse(text: str) -> str:
 
 
 def _single_spaces(line: str) -> str:
+    """What stands behind a comment that starts the line starts it too, for Lean, and is not moved."""
     parts: list[str] = []
+    started = False
     for token in tokenize(line):
-        inner = token.kind is TokenKind.BLANK and token.start > 0 and token.end < len(line)
-        parts.append(" " if inner else token.text)
+        blank = token.kind is TokenKind.BLANK
+        parts.append(" " if blank and started and token.end < len(line) else token.text)
+        started = started or not (blank or token.kind is TokenKind.COMMENT)
     return "".join(parts)
 
 
