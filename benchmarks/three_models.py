@@ -47,8 +47,8 @@ SHAPE = {"width": 128, "layers": 3, "size": 3000, "positions": 512, "init": 0.02
 LEARNING = {
     "model.method": "full", "model.dropout": 0.0, "tokenizer.extend": "false",
     "prompt.max_prompt_tokens": PROMPT, "prompt.max_tokens": PROMPT + COMPLETION,
-    "packing.length": 512, "data.share": 0.02, "data.by": "file", "optim.lr": 2e-3, "optim.batch_size": 4,
-    "eval.every": 0.25, "eval.exact_match": 400, "eval.best": "last", "completion.every": "null",
+    "packing.length": 512, "data.share": 0, "optim.lr": 2e-3, "optim.batch_size": 4,
+    "eval.best": "last", "completion.every": "null",
 }  # fmt: skip
 TRIED = ("--budgets", "16,64", "--seed", "0")
 

@@ -16,7 +16,7 @@ from models.train.library import config, make_dataset, record, records
 
 from prover_core.cli.main import main
 from prover_core.cli.progress import Progress
-from prover_core.data.splits import Split, SplitBy, SplitSettings
+from prover_core.data.splits import Split, SplitBy, SplitSettings, make_split
 from prover_core.errors import ConfigError, DataError
 from prover_models.lm.encoding import Encoder
 from prover_models.lm.templates import load_template
@@ -54,6 +54,23 @@ def test_every_step_is_an_example_in_the_words_of_the_template(gpt2: Path, proof
             assert meta.id.startswith(meta.theorem) and meta.prover == "coq"
             assert meta.difficulty.steps_left <= meta.difficulty.proof_length
     assert found.report["licences"] == ["CC0-1.0"] and not found.warnings
+
+
+def test_what_a_split_left_for_training_is_held_out_like_anything_else(gpt2: Path, tmp_path: Path) -> None:
+    """Drawn by the same numbers, no file of a split's training part would ever be held out."""
+    many = [
+        record(f"F{i}.v", f"t{i}", f"Lemma t{i} : {i} = {i}.", f"{i} = {i}", ["auto."]) for i in range(300)
+    ]
+    split = make_split(many, SplitSettings(by=SplitBy.FILE, ratios=(0.7, 0.1, 0.2)))
+    left = make_dataset(tmp_path / "d", [proof for proof in many if proof.id in split.train])
+    found = load(gpt2, data={"train": [left], "share": 0.1, "by": "file", "leakage": "off"})
+    assert 5 <= len(found.validation.theorems()) <= 45 and not found.warnings
+
+
+def test_nothing_held_out_is_said(gpt2: Path, proofs: Path) -> None:
+    found = load(gpt2, data={"train": [proofs], "share": 1e-9})
+    assert not len(found.validation)
+    assert any("held nothing out" in warning for warning in found.warnings)
 
 
 def test_what_is_tokenised_is_told(gpt2: Path, proofs: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from prover_models.train.lessons import Corpus, SourcedLesson, corpus_digest, op
 
 __all__ = ["TrainingExamples", "load_examples"]
 
-_MAKE: Final = 2
+_MAKE: Final = 3
 """Of the way in which examples are made: a change makes all caches old."""
 
 
@@ -78,7 +78,7 @@ def load_examples(
         "cached": was_there,
         **told,
     }
-    return TrainingExamples(train, validation, report, _warnings(config, told))
+    return TrainingExamples(train, validation, report, _warnings(config, told, len(validation)))
 
 
 def _told(lessons: Iterable[SourcedLesson], proofs: int, progress: Progress) -> Iterator[SourcedLesson]:
@@ -145,8 +145,13 @@ def _check_left(train: Examples, config: TrainConfig) -> None:
     raise DataError(message)
 
 
-def _warnings(config: TrainConfig, told: dict[str, Any]) -> tuple[str, ...]:
+def _warnings(config: TrainConfig, told: dict[str, Any], validation: int) -> tuple[str, ...]:
     found = []
+    if not validation and config.data.share and not config.data.validation and config.data.split is None:
+        found.append(
+            f"data.share {config.data.share:g} by {config.data.by} held nothing out, so nothing is measured; "
+            "raise it, or name data.validation"
+        )
     leaks = told["leaks"]
     if config.data.leakage == "warn" and leaks.get("shape"):
         shown = "; ".join(f"{mine} is {theirs}" for mine, theirs in told["leak_examples"][:3])

@@ -232,7 +232,8 @@ def _part(
     if sources.train < len(sources.all) or not data.share:
         return "train"
     held = {"theorem": record.id, "file": f"{record.project}\n{record.file}", "project": record.project}
-    return part_of(held[data.by], (1 - data.share, data.share, 0.0))
+    # Drawn apart from `prover data split`: else none of what that kept for training would ever be held out.
+    return part_of(f"validation {held[data.by]}", (1 - data.share, data.share, 0.0))
 
 
 def _maker(
