@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 
 from prover_core.errors import ConfigError, DataError
 from prover_core.evaluation.pairing import Pair, PairingTable
+from prover_core.evaluation.plan import PLAN_FILE
 from prover_core.evaluation.results import RESULT_FILE, IterationResult, statement_hash
 from prover_core.report.model import Cell, ReportData, Row, RunView, Try
+from prover_core.report.svg import counted
 from prover_core.search.budget import parse_budget
 from prover_core.store import AttemptRecord, AttemptStatus, Provenance, RunStore
 from prover_core.store.summary import area_of, summarise_records
@@ -35,12 +38,17 @@ class Source:
 def run_sources(paths: Sequence[Path]) -> list[Source]:
     """What was named: run directories, and evaluations, each budget that was searched with making a run.
 
-    :raises DataError: an evaluation is damaged, or names no run directory.
+    :raises DataError: an evaluation has not ended, is damaged, or names no run directory.
     """
     found: list[Source] = []
     for path in paths:
-        if (path / RESULT_FILE).is_file():
+        if path.name == RESULT_FILE and path.is_file():
+            found += _of_evaluation(path.parent)
+        elif (path / RESULT_FILE).is_file():
             found += _of_evaluation(path)
+        elif (path / PLAN_FILE).is_file():
+            msg = f"the evaluation in {path} has not ended; go on with it: prover eval --out {path} --resume"
+            raise DataError(msg)
         else:
             found.append(Source(path.resolve().name, (path,)))
     return found
@@ -69,12 +77,16 @@ def collect(
     Theorems of one prover are joined by id and statement (white space apart); across provers only those that
     ``pairs`` knows.
 
-    :raises RunStoreError: a run cannot be read. :raises ConfigError: labels do not fit the runs.
+    :raises DataError: an evaluation cannot be used. :raises RunStoreError: a run cannot be read.
+    :raises ConfigError: labels do not fit the runs.
     """
     sources = run_sources(paths)
     if labels and len(labels) != len(sources):
         raise ConfigError(
-            [f"{len(labels)} labels were given for {len(sources)} runs: give each one, or none"]
+            [
+                f"{counted(len(labels), 'label')} given for {counted(len(sources), 'run')} "
+                f"({', '.join(source.label for source in sources)}): give each one, or none"
+            ]
         )
     names = _unique([*labels] if labels else _labels(sources))
     rows: dict[tuple[str, ...], Row] = {}
@@ -98,6 +110,9 @@ class _Reader:
         self._runs = runs
         self._pairs = pairs
         self._prover = ""
+        self._broken: Counter[tuple[AttemptStatus, str]] = Counter()
+        self._by_name: dict[str, AttemptRecord] = {}
+        """Theorems that a pair was given to for their name: a record of each, by id."""
 
     def read(self, label: str, folders: Sequence[Path]) -> RunView:
         """All the folders, as one run; its settings are those of the first."""
@@ -123,11 +138,14 @@ class _Reader:
             attempts=_attempts(config),
             summary=summary,
             folders=tuple(folders),
+            broken=self._broken,
         )
 
     def _noted(self, records: Iterator[AttemptRecord], fallback: str) -> Iterator[AttemptRecord]:
         for record in records:
             self._prover = self._prover or record.prover or fallback
+            if not record.status.conclusive:
+                self._broken[record.status, record.error_class] += 1
             self._note(record, record.prover or fallback)
             yield record
 
@@ -135,12 +153,29 @@ class _Reader:
         pair = self._pairs.find(prover, record.theorem_id, record.name) if self._pairs else None
         row = self._row(record, prover, pair)
         cell = row.cells[self._index]
-        if cell is not None and cell.theorem_id != record.theorem_id:  # found by its name, which two have
-            row = self._row(record, prover, None)
+        if pair is not None and cell is not None and cell.theorem_id != record.theorem_id:
+            row = self._contested(record, prover, pair, row, cell)
             cell = row.cells[self._index]
         if cell is None:
             cell = row.cells[self._index] = Cell(record.theorem_id, record.name, cut(record.statement))
+            if pair is not None and row.pair is pair and record.theorem_id != pair.ids.get(prover):
+                self._by_name[record.theorem_id] = record.model_copy(update={"proof_text": ""})
         _add(cell, record)
+
+    def _contested(self, record: AttemptRecord, prover: str, pair: Pair, row: Row, holder: Cell) -> Row:
+        """Two theorems answer to the name that a pair gives: it is the one of that id, else of the first id.
+
+        So it depends neither on the order in which workers finished, nor on the run.
+        """
+        wanted = pair.ids.get(prover)
+        if (holder.theorem_id != wanted, holder.theorem_id) < (
+            record.theorem_id != wanted,
+            record.theorem_id,
+        ):
+            return self._row(record, prover, None)
+        own = self._row(self._by_name.pop(holder.theorem_id), prover, None)
+        own.cells[self._index], row.cells[self._index] = holder, None
+        return row
 
     def _row(self, record: AttemptRecord, prover: str, pair: Pair | None) -> Row:
         """The problem: the pair's, or what has this id and statement in this prover."""
@@ -167,7 +202,11 @@ def _tell_apart(rows: Iterable[Row], runs: Sequence[RunView]) -> int:
             continue
         mine, other = (next(i for i, cell in enumerate(r.cells) if cell) for r in (row, first))
         restated += runs[mine].prover == runs[other].prover
-        row.key = f"{row.key} [{runs[mine].label}]"
+        key = f"{row.key} [{runs[mine].label}]"
+        row.key = next(
+            each for n in itertools.count(1) if (each := f"{key} ({n})" if n > 1 else key) not in seen
+        )
+        seen[row.key] = row
     return restated
 
 
@@ -267,18 +306,20 @@ def _notes(
             "given (--pairs)."
         )
     if restated:
-        yield f"{restated} theorems have the id of another and a different statement: they are kept apart."
+        have = "theorem has" if restated == 1 else "theorems have"
+        yield f"{restated:,} {have} the id of another and a different statement; each stands alone."
     if pairs is not None:
         paired = sum(row.pair is not None for row in rows)
-        yield f"Pairing table {pairs.name}: {paired} of {len(rows)} problems are in it."
+        yield f"Pairing table {pairs.name}: {paired:,} of {counted(len(rows), 'problem')} are in it."
         yield from (f"{note[:1].upper()}{note[1:]}." for note in pairs.notes)
     for run in runs:
         if run.summary.not_attempted:
-            yield f"{run.label} is not finished: {run.summary.not_attempted} theorems were not attempted."
+            left = counted(run.summary.not_attempted, "theorem")
+            yield f"{run.label} is not finished: {left} not attempted."
     if len(runs) > 1:
         common = sum(all(cell is not None for cell in row.cells) for row in rows)
         if common < len(rows):
             yield (
-                f"{common} of {len(rows)} problems were attempted in every run; two runs are compared on the "
-                "problems that both attempted."
+                f"{common:,} of {counted(len(rows), 'problem')} were attempted in every run; two runs are "
+                "compared on the problems that both attempted."
             )

@@ -89,6 +89,8 @@ class RunView:
     summary: RunSummary
     folders: tuple[Path, ...]
     """Run directories that it was read from; several: parts of one evaluation."""
+    broken: Mapping[tuple[AttemptStatus, str], int] = field(default_factory=dict)
+    """Inconclusive attempts by status and class of error."""
 
 
 @dataclass(slots=True)
