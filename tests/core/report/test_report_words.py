@@ -1,0 +1,154 @@
+"""What the page says in words and tables, against what the other commands say about the same runs."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from pathlib import Path
+
+import pytest
+from report_records import FakeRun, MakeRun, record
+
+from prover_core.evaluation.compare import compare_results
+from prover_core.evaluation.gather import load_result
+from prover_core.evaluation.pair_tables import read_pairs
+from prover_core.report import collect, render
+from prover_core.report.figures import comparisons, rate_of
+from prover_core.store import RunStore
+from prover_core.store.summary import summarise
+
+FEW = ("intros.", "assumption.", "trivial.")
+
+
+def _words(markup: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", markup)).split()).replace("\u202f", " ")
+
+
+def _first(page: str) -> str:
+    return " ".join(map(_words, re.findall(r'<p class="lede">(.*?)</p>', page)))
+
+
+def _ten(proved: range, **more: object) -> list[object]:
+    return [record(f"t{i}", "proved" if i in proved else "failed", **more) for i in range(20)]
+
+
+def test_two_runs_are_said_to_differ_only_where_that_is_shown(made_run: MakeRun) -> None:
+    few, some, many = (
+        made_run(name, _ten(proved))
+        for name, proved in (("few", range(5)), ("some", range(8)), ("many", range(15)))
+    )
+    assert _first(render(collect([few, many]))).endswith(
+        "On the 20 problems with a result from both, many proves 10 more than few: many minus few is "
+        "+50.0 points, 95 % interval +30.0 to +70.0, exact McNemar p = 0.002. "
+        "At the 5 % level that shows a difference."
+    )
+    said = _first(render(collect([some, few])))
+    assert "some proves 3 more than few: few minus some is −15.0 points" in said
+    assert said.endswith("exact McNemar p = 0.250. At the 5 % level that shows no difference.")
+    said = _first(render(collect([few, made_run("others", _ten(range(15, 20)))])))
+    assert "few and others prove equally many: others minus few is 0.0 points, 95 % interval" in said
+    assert "exact McNemar p = 1.000. At the 5 % level that shows no difference." in said
+
+
+def test_of_several_runs_those_that_can_be_told_apart_are_named(made_run: MakeRun) -> None:
+    runs = [made_run(name, _ten(proved)) for name, proved in
+            (("none", range(0)), ("few", range(3)), ("lots", range(15)), ("all", range(20)))]  # fmt: skip
+    said = _first(render(collect(runs)))
+    assert said.startswith("Highest of 4 runs: all proves 20 of 20 theorems (100.0 %")
+    assert (
+        "4 of 6 pairs of runs differ by the exact McNemar test, adjusted by Holm, at the 5 % level: all over "
+        "none (p < 0.001), all over few (p < 0.001), lots over none (p < 0.001), and 1 more."
+    ) in said
+    same = [made_run(f"same{i}", _ten(range(9))) for i in range(3)]
+    assert "None of 3 pairs of runs differs by the exact McNemar test" in _first(render(collect(same)))
+
+
+def test_different_terms_and_runs_that_are_not_finished_are_said_at_once(made_run: MakeRun) -> None:
+    whole = made_run("whole", _ten(range(12)), attempts=2)
+    part = made_run("part", _ten(range(12))[:6], budget="50t")
+    with RunStore.open(part) as store:
+        raw = store.provenance.model_dump_json().replace('"theorems":6', '"theorems":20')
+    (part / "provenance.json").write_text(raw)
+    said = _first(render(collect([whole, part])))
+    assert "part proves 6 of 6 theorems" in said and "not finished, 14 not attempted)." in said
+    assert "prove equally many under common terms (50t, 1 attempt at each theorem): part minus whole" in said
+    more = [made_run(f"more{i}", _ten(range(12)), budget=f"{i}00t") for i in range(1, 5)]
+    said = _first(render(collect(more)))
+    assert "Highest of 4 runs, each on its own terms:" in said
+    assert "Under common terms (100t, 1 attempt at each theorem), none of 6 pairs of runs differs" in said
+
+
+def test_problems_that_are_stated_differently_are_named_where_the_difference_is(
+    made_run: MakeRun, tmp_path: Path
+) -> None:
+    (tmp_path / "p.csv").write_text("problem,coq,lean4,equivalence\na,a,a,differs\nb,b,b,audited\n")
+    both = {p: [record("a", prover=p), record("b", "failed", prover=p)] for p in ("coq", "lean4")}
+    runs = [made_run(prover, records, prover=prover) for prover, records in both.items()]
+    page = render(collect(runs, pairs=read_pairs(str(tmp_path / "p.csv"))))
+    assert _first(page).endswith(
+        "1 problem is known to be stated differently; the comparison is made without it too, below."
+    )
+
+
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_the_figures_are_those_of_compare_and_summary(fake_run: FakeRun, attempts: int) -> None:
+    tactics = {"all": (), "few": FEW, "five": (*FEW, "split.", "left.")}
+    runs = [fake_run(name, tactics=t, attempts=attempts, budget="60t") for name, t in tactics.items()]
+    data = collect(runs)
+    (found,) = compare_results([load_result(run) for run in runs], runs).subsets[0].budgets
+    page = render(data)
+    table = re.search(r"<caption>Problems with a result from both runs</caption>.*?</table>", page, re.S)
+    assert table
+    rows = [[_words(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
+            for row in re.findall(r"<tr>(.*?)</tr>", table[0])[1:]]  # fmt: skip
+    assert len(rows) == len(found.pairs) == 3
+    for row, pair, made in zip(rows, found.pairs, comparisons(data.rows, 3), strict=True):
+        counts = (pair.both, pair.only_first, pair.only_second, pair.neither)
+        assert row[:7] == [pair.first, pair.second, "36", *map(str, counts)]
+        assert (made.difference, made.interval.low, made.interval.high, made.p_value, made.adjusted) == (
+            pair.difference, pair.difference_low, pair.difference_high, pair.p, pair.p_holm
+        )  # fmt: skip
+        assert float(row[7].replace("−", "-")) == pytest.approx(100 * pair.difference, abs=0.051)
+        low, high = (float(end.replace("−", "-")) for end in row[8].split(" to "))
+        assert (low, high) == pytest.approx(
+            (100 * pair.difference_low, 100 * pair.difference_high), abs=0.051
+        )
+        for shown, p in ((row[9], pair.p), (row[10], pair.p_holm)):
+            assert shown == ("< 0.001" if p < 0.001 else f"{p:.3f}")
+    for i, (run, side) in enumerate(zip(runs, found.sides, strict=True)):
+        own = summarise(RunStore.open(run))
+        rate = rate_of([row.cells[i] for row in data.rows])
+        assert (rate.proved, rate.low, rate.high) == (side.proved, side.rate_low, side.rate_high)
+        assert rate.proved == own.theorems_proved
+        ended = f"{own.attempts} {own.proved} {own.failed} {own.out_of_budget} {own.rejected}"
+        assert f"{side.proved} 36 {100 * side.rate:.1f} % {ended}" in _words(page)
+        assert f"{own.tries:,} {own.tries_per_second:,.1f} {own.model_calls:,}" in _words(page)
+
+
+def test_small_parts_are_in_the_words_of_a_chart_too(made_run: MakeRun) -> None:
+    records = [record(f"t{i:04}", "crashed" if i < 3 else "proved") for i in range(1000)]
+    page = render(collect([made_run("run", records)]))
+    (spoken,) = set(re.findall(r'<desc id="endings-\w+-d">(.*?)</desc>', page))
+    assert spoken.endswith("run, proved: 997; run, machinery broke: 3")
+
+
+def test_every_axis_says_what_it_counts_and_in_what(fake_run: FakeRun) -> None:
+    page = render(collect([fake_run("run", attempts=2)]))
+    drawn = {name: _words(re.search(rf'id="{name}".*?</figure>', page, re.S)[0])  # type: ignore[index]
+             for name in ("cactus", "tries", "passk", "time", "rates", "areas")}  # fmt: skip
+    for name, words in (
+        ("cactus", ("theorems proved", "search time at one theorem, log scale", " ms")),
+        ("tries", ("theorems proved", "tactics tried at one theorem, log scale")),
+        ("passk", ("pass@k", "attempts k", " %")),
+        ("time", (" ms",)), ("rates", (" %",)), ("areas", (" %",)),
+    ):  # fmt: skip
+        assert all(word in drawn[name] for word in words), name
+
+
+def test_where_nothing_was_proved_nothing_is_drawn_and_that_is_said(made_run: MakeRun) -> None:
+    none = render(collect([made_run("none", [record("t", "failed")])]))
+    assert 'id="cactus"' not in none and 'id="tries"' not in none
+    assert "Nothing was proved, so there is nothing to draw against time or tactics." in none
+    assert "One attempt at each theorem" in none
+    empty = render(collect([made_run("empty", [])]))
+    assert "One attempt at each theorem" not in empty and "0 problems, 1 run</p>" in empty
