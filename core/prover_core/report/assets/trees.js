@@ -64,10 +64,10 @@ function picture(tree, all) {
 function drawTree(tree, all) {
   const states = Object.keys(tree).length;
   const box = el("div", { class: "tree-box" });
-  const goals = el("pre", { class: "goals", tabindex: "0", "aria-live": "polite" });
+  const goals = el("pre", { class: "goals", tabindex: "0", role: "group", "aria-label": "Goals of the state", "aria-live": "polite" });
   const showState = (node) => { goals.textContent = node === undefined || !tree[node] ? "" : all.texts[tree[node][0]]; };
   box.append(el("p", { class: "note" }, `${plural(states, "state")} with tactics tried; the way of the proof stands out.`),
-    el("div", { class: "tree-scroll", tabindex: "0" }, picture(tree, all)),
+    el("div", { class: "tree-scroll", tabindex: "0", role: "group", "aria-label": "Search tree, drawn" }, picture(tree, all)),
     el("div", { class: "tree-grid" }, branch(tree, all, 0, showState, new Set()), goals));
   showState(0);
   return box;
