@@ -18,10 +18,11 @@ from prover_core.report.model import Cell, ReportData, Row, RunView, Try
 from prover_core.report.svg import counted
 from prover_core.search.budget import parse_budget
 from prover_core.store import AttemptRecord, AttemptStatus, Provenance, RunStore
+from prover_core.store.records import UsedRecord
 from prover_core.store.summary import area_of, summarise_records
 from prover_core.types import Budget, VerdictStatus
 
-__all__ = ["Source", "collect", "cut", "run_sources", "search_seconds"]
+__all__ = ["Source", "collect", "cut", "run_sources"]
 
 MAX_TEXT = 6_000
 """Characters of a statement or proof that are kept."""
@@ -223,16 +224,28 @@ def cut(text: str, most: int = MAX_TEXT) -> str:
     return text if len(text) <= most else f"{text[:most]}\n[... {len(text) - most:,} more characters]"
 
 
-def search_seconds(record: AttemptRecord) -> float:
-    """Wall time of the search alone: what a budget in seconds limits."""
-    return max(0.0, record.seconds_total - record.seconds_open - record.seconds_verify)
+def _try(record: AttemptRecord) -> Try:
+    """What it used, as its budget counted; as well as it is known where no search came to an end."""
+    used = record.used
+    if used is None:
+        seconds = max(0.0, record.seconds_total - record.seconds_open - record.seconds_verify)
+        used = UsedRecord(tries=record.tries, model_calls=record.model_calls, seconds=seconds)
+    return Try(
+        number=record.attempt,
+        uid=record.uid,
+        status=record.status,
+        seconds=used.seconds,
+        tries=used.tries,
+        model_calls=used.model_calls,
+        tokens=used.tokens,
+        all_tries=record.tries,
+    )
 
 
 def _add(cell: Cell, record: AttemptRecord) -> None:
     """Count an attempt, and show it where it is the best so far."""
-    seconds = search_seconds(record)
     shown = next((each for each in cell.attempts if each.uid == cell.uid), None)
-    made = Try(record.attempt, record.uid, record.status, seconds, record.tries, record.model_calls)
+    made = _try(record)
     cell.attempts.append(made)
     if shown is not None and _rank(shown) <= _rank(made):
         return
@@ -248,7 +261,7 @@ def _add(cell: Cell, record: AttemptRecord) -> None:
 def _rank(attempt: Try) -> tuple[int, float, float]:
     """Lowest is shown: the proof of fewest tries; else what says something; of these the last."""
     if attempt.status is AttemptStatus.PROVED:
-        return (0, attempt.tries, attempt.seconds)
+        return (0, attempt.all_tries, attempt.seconds)
     return (1 if attempt.status.conclusive else 2, -attempt.number, 0.0)
 
 

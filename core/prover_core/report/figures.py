@@ -159,23 +159,44 @@ def common_terms(data: ReportData) -> tuple[Budget, int]:
         given = [value for run in data.runs if (value := limit(run.budget)) is not None]
         return min(given) if given else None
 
-    seconds, tries, calls = (
-        least(lambda b: b.seconds), least(lambda b: b.tries), least(lambda b: b.model_calls)
-    )  # fmt: skip
+    seconds, tries = least(lambda b: b.seconds), least(lambda b: b.tries)
+    calls, tokens = least(lambda b: b.model_calls), least(lambda b: b.tokens)
     budget = Budget(
         seconds=seconds,
         tries=None if tries is None else int(tries),
         model_calls=None if calls is None else int(calls),
+        tokens=None if tokens is None else int(tokens),
     )
     return budget, min((run.attempts for run in data.runs), default=1)
 
 
-def under(rows: Sequence[Row], budget: Budget, attempts: int) -> list[Row]:
-    """The same problems, as if every run had had this budget and so many attempts.
+def under(rows: Sequence[Row], own: Sequence[Budget], budget: Budget, attempts: int) -> list[Row]:
+    """The same problems, as if every run had had this budget and so many attempts; ``own``: what each had.
 
-    A proof that took more counts as not found: its attempt would have run out.
+    A proof that took more counts as not found: its attempt would have run out. A limit that a run had itself
+    it has kept to (a clock is looked at now and then, so a proof may come a moment after the time).
     """
-    return [replace(row, cells=[_under(cell, budget, attempts) for cell in row.cells]) for row in rows]
+    new = [_tighter(budget, each) for each in own]
+    return [
+        replace(
+            row, cells=[_under(cell, limits, attempts) for cell, limits in zip(row.cells, new, strict=True)]
+        )
+        for row in rows
+    ]
+
+
+def _tighter(budget: Budget, own: Budget) -> Budget:
+    """Those limits of ``budget`` that are below the run's own."""
+
+    def less(limit: float | None, mine: float | None) -> bool:
+        return limit is not None and (mine is None or limit < mine)
+
+    return Budget(
+        seconds=budget.seconds if less(budget.seconds, own.seconds) else None,
+        tries=budget.tries if less(budget.tries, own.tries) else None,
+        model_calls=budget.model_calls if less(budget.model_calls, own.model_calls) else None,
+        tokens=budget.tokens if less(budget.tokens, own.tokens) else None,
+    )
 
 
 def _under(cell: Cell | None, budget: Budget, attempts: int) -> Cell | None:

@@ -91,7 +91,8 @@ def _levelled(data: ReportData) -> tuple[list[Row], bool, str]:
     budget, attempts = common_terms(data)
     said = f"{format_budget(budget)}, {counted(attempts, 'attempt')} at each theorem"
     same = _same_terms(data)
-    return (list(data.rows) if same else under(data.rows, budget, attempts)), same, said
+    own = [run.budget for run in data.runs]
+    return (list(data.rows) if same else under(data.rows, own, budget, attempts)), same, said
 
 
 def _difference(data: ReportData, made: Comparison, terms: str) -> str:

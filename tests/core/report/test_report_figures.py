@@ -124,7 +124,7 @@ def test_under_a_smaller_budget_what_took_more_is_not_found() -> None:
         _row("late", _cell("failed", "proved", tries=10)),
         _row("broken", _cell("crashed", tries=900)),
     ]
-    made = under(rows, Budget(tries=50), attempts=1)
+    made = under(rows, [Budget(tries=100)], Budget(tries=50), attempts=1)
     assert [r.cells[0].proved for r in made if r.cells[0]] == [True, False, False, False]
     assert [r.cells[0].n for r in made if r.cells[0]] == [1, 1, 1, 0]
     assert rows[1].cells[0] is not None and rows[1].cells[0].proved  # what was given is as it was
@@ -136,7 +136,7 @@ def test_runs_with_different_terms_are_brought_to_the_common_ones(made_run: Make
     data = collect([slow, quick])
     budget, attempts = common_terms(data)
     assert (budget, attempts) == (Budget(tries=50, seconds=9.0), 2)
-    levelled = under(data.rows, budget, attempts)
+    levelled = under(data.rows, [run.budget for run in data.runs], budget, attempts)
     assert rate_of([row.cells[0] for row in levelled]).proved == 0
 
 

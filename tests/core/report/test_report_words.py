@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 from report_records import FakeRun, MakeRun, record
 
+from prover_core.cli.main import main
 from prover_core.evaluation.compare import compare_results
 from prover_core.evaluation.gather import load_result
 from prover_core.evaluation.pair_tables import read_pairs
 from prover_core.report import collect, render
-from prover_core.report.figures import comparisons, rate_of
-from prover_core.store import RunStore
+from prover_core.report.figures import common_terms, comparisons, rate_of, under
+from prover_core.report.model import Cell, Row, Try
+from prover_core.store import AttemptStatus, RunStore
 from prover_core.store.summary import summarise
+from prover_core.types import Budget
 
 FEW = ("intros.", "assumption.", "trivial.")
 
@@ -152,3 +155,44 @@ def test_where_nothing_was_proved_nothing_is_drawn_and_that_is_said(made_run: Ma
     assert "One attempt at each theorem" in none
     empty = render(collect([made_run("empty", [])]))
     assert "One attempt at each theorem" not in empty and "0 problems, 1 run</p>" in empty
+
+
+def test_under_common_terms_the_figures_are_those_of_the_evaluation_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["eval", "--env", "fake", "--model", "scripted", "--data", "fake"]
+    assert main([*words, "--budgets", "2t,10t,60t", "--out", "wide"]) == 0
+    few = ["--set", f"policy.tactics={[*FEW, 'split.', 'left.', 'right.']}"]
+    assert main([*words, *few, "--budgets", "2t,10t", "--out", "narrow"]) == 0
+    paths = [Path("wide"), Path("narrow")]
+    results = [load_result(path) for path in paths]
+    data = collect(paths)
+    costs = [cost for row in data.rows if (cell := row.cells[0]) and (cost := cell.until_proved())]
+    for each in results[0].budgets:  # a search goes on for a moment after the proof: that is not counted
+        limit = int(each.budget.removesuffix("t"))
+        assert sum(tries <= limit for _, tries in costs) == each.proved > 0
+    found = next(b for b in compare_results(results, paths).subsets[0].budgets if b.budget == "10t")
+    (pair,) = found.pairs
+    budget, attempts = common_terms(data)
+    (made,) = comparisons(under(data.rows, [run.budget for run in data.runs], budget, attempts), 2)
+    assert (made.both, made.only_first, made.only_second, made.neither, made.p_value) == (
+        pair.both, pair.only_first, pair.only_second, pair.neither, pair.p
+    )  # fmt: skip
+    assert "under common terms (10t, 1 attempt at each theorem)" in _first(render(data))
+
+
+def test_a_limit_that_a_run_had_itself_takes_nothing_from_it() -> None:
+    late = Try(1, "u", AttemptStatus.PROVED, seconds=10.2, tries=9, model_calls=3, tokens=70)
+
+    def kept(own: Budget, **common: float) -> bool:
+        row = Row("t", "t", "area", [Cell("t", "t", "", attempts=[late])])
+        (cell,) = under([row], [own], Budget(**common), 1)[0].cells  # type: ignore[arg-type]
+        return cell is not None and cell.proved
+
+    assert kept(Budget(seconds=10), seconds=10)  # the clock was looked at a moment late
+    assert not kept(Budget(seconds=20), seconds=10) and not kept(Budget(), seconds=10)
+    assert kept(Budget(seconds=10), seconds=10, tries=9)
+    assert not kept(Budget(seconds=10), seconds=10, tries=8)
+    assert kept(Budget(), tokens=71) and not kept(Budget(), tokens=70)
+    assert kept(Budget(), model_calls=3) and not kept(Budget(), model_calls=2)

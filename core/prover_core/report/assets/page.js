@@ -338,6 +338,7 @@ class Theorems {
     const code = run.status[row];
     const head = el("p", { class: "attempt" }, el("span", { class: `swatch s${index % 8}` }), el("b", {}, run.label), ` ${STATUS[code][0]}, `,
       `${seconds(run.s[row])}, ${run.tries[row] === 1 ? "1 try" : `${run.tries[row].toLocaleString("en")} tries`}`,
+      run.found[row] && run.found[row] < run.tries[row] ? `, ${run.found[row].toLocaleString("en")} until the proof` : "",
       run.n[row] > 1 ? `, ${run.c[row]} of ${run.n[row]} attempts proved it` : "");
     const made = el("div", { class: "made" }, head);
     const proof = this.text(run.proof[row]);
