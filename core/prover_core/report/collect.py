@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ class Source:
 
     label: str
     folders: tuple[Path, ...]
+    prefixes: tuple[str, ...] = ()
+    """What goes before the ids of each folder, where two sources of an evaluation use the same ones."""
 
 
 def run_sources(paths: Sequence[Path]) -> list[Source]:
@@ -61,13 +63,20 @@ def _of_evaluation(path: Path) -> list[Source]:
     if not searched:
         msg = f"{path / RESULT_FILE} names no run directory: there is nothing to report on."
         raise DataError(msg)
-    return [
-        Source(
-            result.label if len(searched) == 1 else f"{result.label} {each.budget}",
-            tuple(path / folder for folder in dict.fromkeys(each.run_dirs)),
-        )
-        for each in searched
-    ]
+    found = []
+    for each in searched:
+        folders = tuple(dict.fromkeys(each.run_dirs))
+        ids = {theorem.id for theorem in each.theorems}
+        label = result.label if len(searched) == 1 else f"{result.label} {each.budget}"
+        prefixes = tuple(_prefix(folder, ids) for folder in folders)
+        found.append(Source(label, tuple(path / folder for folder in folders), prefixes))
+    return found
+
+
+def _prefix(folder: str, ids: Collection[str]) -> str:
+    """The name of a source's folder, if the evaluation put it before ids that another source has too."""
+    name = f"{Path(folder).parent.name}/"
+    return name if any(id.startswith(name) and id.removeprefix(name) in ids for id in ids) else ""
 
 
 def collect(
@@ -94,7 +103,7 @@ def collect(
     runs = []
     for index, (label, source) in enumerate(zip(names, sources, strict=True)):
         reader = _Reader(rows, index, len(sources), pairs)
-        runs.append(reader.read(label, source.folders))
+        runs.append(reader.read(label, source.folders, source.prefixes))
     restated = _tell_apart(rows.values(), runs)
     ordered = sorted(rows.values(), key=lambda row: (row.area, row.key))
     return ReportData(tuple(runs), tuple(ordered), pairs, tuple(_notes(runs, ordered, pairs, restated)))
@@ -115,13 +124,17 @@ class _Reader:
         self._by_name: dict[str, AttemptRecord] = {}
         """Theorems that a pair was given to for their name: a record of each, by id."""
 
-    def read(self, label: str, folders: Sequence[Path]) -> RunView:
-        """All the folders, as one run; its settings are those of the first."""
+    def read(self, label: str, folders: Sequence[Path], prefixes: Sequence[str] = ()) -> RunView:
+        """All the folders, as one run; its settings are those of the first, its data those of all."""
         with contextlib.ExitStack() as opened:
             stores = [opened.enter_context(RunStore.open(folder)) for folder in folders]
-            config, provenance = stores[0].config, _joined([store.provenance for store in stores])
+            config = _settings([store.config for store in stores])
+            provenance = _joined([store.provenance for store in stores])
             fallback = provenance.toolchain.prover if provenance.toolchain else ""
-            records = itertools.chain.from_iterable(store.records() for store in stores)
+            records = itertools.chain.from_iterable(
+                _prefixed(store.records(), prefix)
+                for store, prefix in zip(stores, prefixes or ("",) * len(stores), strict=True)
+            )
             summary = summarise_records(
                 self._noted(records, fallback), run_dir=label, theorems=provenance.theorems
             )
@@ -209,6 +222,18 @@ def _tell_apart(rows: Iterable[Row], runs: Sequence[RunView]) -> int:
         )
         seen[row.key] = row
     return restated
+
+
+def _prefixed(records: Iterator[AttemptRecord], prefix: str) -> Iterator[AttemptRecord]:
+    if not prefix:
+        return records
+    return (each.model_copy(update={"theorem_id": prefix + each.theorem_id}) for each in records)
+
+
+def _settings(parts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Of several runs of one evaluation: the first's, with the data of all of them."""
+    sources = dict.fromkeys(str(part["data"]) for part in parts if "data" in part)
+    return {**parts[0], "data": ", ".join(sources)} if len(sources) > 1 else parts[0]
 
 
 def _joined(parts: Sequence[Provenance]) -> Provenance:

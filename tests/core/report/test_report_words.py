@@ -196,3 +196,21 @@ def test_a_limit_that_a_run_had_itself_takes_nothing_from_it() -> None:
     assert not kept(Budget(seconds=10), seconds=10, tries=8)
     assert kept(Budget(), tokens=71) and not kept(Budget(), tokens=70)
     assert kept(Budget(), model_calls=3) and not kept(Budget(), model_calls=2)
+
+
+def test_sources_with_the_same_ids_are_kept_apart_as_the_evaluation_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["eval", "--env", "fake", "--model", "scripted", "--budgets", "60t", "--attempts", "2"]
+    assert main([*words, "--data", "fake:and_*", "--data", "fake:*_swap", "--out", "both"]) == 0
+    result = load_result(Path("both")).budgets[0]
+    ids = [theorem.id for theorem in result.theorems]
+    assert len({id.rpartition("/")[2] for id in ids}) < len(ids)
+    data = collect([Path("both")])
+    assert sorted(row.key for row in data.rows) == sorted(ids)
+    cells = [row.cells[0] for row in data.rows]
+    assert all(cell is not None and len(cell.attempts) == 2 for cell in cells)
+    assert (rate_of(cells).proved, rate_of(cells).total) == (result.proved, result.evaluated)
+    assert data.runs[0].summary.theorems_proved == result.proved
+    assert data.runs[0].config["data"] == "fake:and_*, fake:*_swap"
