@@ -96,7 +96,7 @@ def solved_chart(
         bottom = top + 220
         chart = Chart(width, int(bottom) + 44)
         if legend:
-            swatch_legend(chart, ends, width)
+            swatch_legend(chart, ends, width, lines=True)
         chart.text(0, top - 14, "theorems proved", "tick")
         counts = linear_ticks(max(1, most), whole=True)
         x, y = _log(places[0], places[-1], left, right), _linear(0, counts[-1], bottom, top)
@@ -140,7 +140,7 @@ def pass_chart(labels: Sequence[str], curves: Sequence[Curve]) -> str:
         bottom = top + 220
         chart = Chart(width, int(bottom) + 44)
         if legend:
-            swatch_legend(chart, ends, width)
+            swatch_legend(chart, ends, width, lines=True)
         chart.text(0, top - 14, "pass@k", "tick")
         ticks = [tick for tick in linear_ticks(max(0.05, peak)) if tick <= 1.0001]
         x = _linear(1, max(2, most), left + 8, right - 8)
@@ -193,16 +193,21 @@ def pass_chart(labels: Sequence[str], curves: Sequence[Curve]) -> str:
     )
 
 
-def swatch_legend(chart: Chart | None, names: Sequence[str], width: int, kind: str = "s") -> float:
-    """A legend at the top, in lines; returns its height. With no chart: only the height."""
+def swatch_legend(chart: Chart | None, names: Sequence[str], width: int, *, lines: bool = False) -> float:
+    """A legend at the top; returns its height. With no chart: only the height.
+
+    ``lines``: of a chart of lines, in which those that share a colour differ in their dashes.
+    """
     x, y = 8.0, 14.0
     for i, name in enumerate(names):
         needed = 22 + text_width(name) + 12
         if x > 8 and x + needed > width:
             x, y = 8.0, y + 20
         if chart is not None:
-            cls = f"key {kind}{i % 8}" if kind == "s" else f"part {kind}{i}"
-            chart.rect(x, y - 9, 14, 10, cls)
+            if lines and i >= 8:
+                chart.path([(x - 2, y - 4), (x + 16, y - 4)], f"line s{i % 8} d{i // 8 % 3}")
+            else:
+                chart.rect(x, y - 9, 14, 10, f"key s{i % 8}")
             chart.text(x + 20, y, name, "name")
         x += needed
     return y + 8

@@ -71,7 +71,7 @@ def chosen_trees(data: ReportData, most: int) -> list[set[str]]:
     """
 
     def interest(row: Row) -> tuple[bool, int, str]:
-        proved = {cell.proved for cell in row.cells if cell is not None}
+        proved = {cell.proved for cell in row.cells if cell is not None and cell.n}
         longest = max((cell.steps for cell in row.cells if cell is not None), default=0)
         return (len(proved) < 2, -longest, row.key)
 

@@ -76,6 +76,10 @@ def curves(data: ReportData) -> str:
     notes = [] if any(costs) else ["Nothing was proved, so there is nothing to draw against time or tactics."]
     if max((len(curve.values) for curve in passes), default=0) == 1:
         notes.append("One attempt at each theorem, so pass@1 is all that can be said: it is the rate above.")
+    if len(labels) > _SETS:
+        notes.append(
+            f"Who proved what is drawn for at most {_SETS} runs; the table of theorems has it for all."
+        )
     note = "".join(f'<p class="note">{said}</p>' for said in notes)
     grid = f'<div class="grid flow">{"".join(parts)}</div>'
     return f'<section id="charts"><h2>What was solved</h2>{grid}{note}</section>'

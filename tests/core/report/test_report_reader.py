@@ -231,3 +231,20 @@ def test_the_filters_count_what_the_comparison_counts(browser: Browser, page: Pa
 
     assert [count(value) for value in ("all", "o0", "o1")] == [int(both), int(only_a), int(only_b)]
     assert count("split") == int(only_a) + int(only_b) > 0
+
+
+def test_many_runs_with_long_names_stay_on_the_page(browser: Browser, tmp_path: Path) -> None:
+    endings = ("proved", "failed", "rejected", "crashed")
+    runs = [
+        made_run(tmp_path / f"{i:02}-a-run-whose-name-says-all-about-it", [
+            record(f"t{j}", endings[(i + j) % 4], metadata={"area": f"a/long/folder/Area{j % 3}"})
+            for j in range(9)
+        ]) for i in range(11)
+    ]  # fmt: skip
+    (tmp_path / "page.html").write_text(render(collect(runs)), encoding="utf-8")
+    for width in (1440, 1280, 768, 390):
+        browser.open(tmp_path / "page.html", width)
+        assert browser.js("document.documentElement.scrollWidth") <= width
+    shared = "path.line.s0.d1"  # the ninth has the colour of the first, and dashes, in lines and legends
+    assert browser.js(f"document.querySelectorAll('#passk svg.wide {shared}').length") in (0, 2)
+    assert browser.js(f"document.querySelectorAll('#cactus svg.wide {shared}').length") == 2

@@ -156,7 +156,7 @@ class Theorems {
     this.page = Math.floor(this.shown.indexOf(row) / this.size);
     this.draw();
     const line = this.body.querySelector(`[data-row="${row}"]`);
-    line.scrollIntoView();
+    line.scrollIntoView({ behavior: "instant" });
     line.querySelector("button").focus({ preventScroll: true });
   }
 
@@ -343,7 +343,7 @@ class Theorems {
     const made = el("div", { class: "made" }, head);
     const proof = this.text(run.proof[row]);
     const statement = this.text(run.stmt[row]);
-    const rest = statement && proof.startsWith(statement) ? proof.slice(statement.length).replace(/^\s*\n/, "") : proof;
+    const rest = statement && proof.startsWith(statement) ? proof.slice(statement.length).replace(/^\s*\n|^ +(?=:=)/, "") : proof;
     if (proof) made.append(this.code(rest, code === "p" ? "proof" : "proof doubtful"));
     const more = this.text(run.more[row]);
     if (more) made.append(el("p", { class: "note" }, more));
@@ -362,7 +362,7 @@ class Theorems {
       trees = trees || unpack("data-trees");
       const all = await trees;
       const tree = all && all.trees[uid];
-      holder.append(tree ? drawTree(tree, all) : el("p", { class: "note" }, "This tree was left out to keep the page small."));
+      holder.append(tree ? drawTree(tree, all, holder.clientWidth) : el("p", { class: "note" }, "This tree was left out to keep the page small."));
     });
     return holder;
   }
