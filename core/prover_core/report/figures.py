@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -126,9 +127,6 @@ def _compare(rows: Sequence[Row], a: int, b: int) -> Comparison | None:
         return None
     both, only_a = counts[True, True], counts[True, False]
     only_b, neither = counts[False, True], counts[False, False]
-    total = counts.total()
-    solved_a = [1.0] * both + [1.0] * only_a + [0.0] * only_b + [0.0] * neither
-    solved_b = [1.0] * both + [0.0] * only_a + [1.0] * only_b + [0.0] * neither
     return Comparison(
         first=a,
         second=b,
@@ -136,10 +134,18 @@ def _compare(rows: Sequence[Row], a: int, b: int) -> Comparison | None:
         only_first=only_a,
         only_second=only_b,
         neither=neither,
-        difference=(only_b - only_a) / total,
-        interval=paired_interval(solved_a, solved_b),
+        difference=(only_b - only_a) / counts.total(),
+        interval=_interval(both + neither, only_a, only_b),
         p_value=mcnemar_exact(only_a, only_b),
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def _interval(alike: int, only_first: int, only_second: int) -> Interval:
+    """Of the difference; kept, because a page needs it for words and several tables."""
+    first = [0.0] * alike + [1.0] * only_first + [0.0] * only_second
+    second = [0.0] * alike + [0.0] * only_first + [1.0] * only_second
+    return paired_interval(first, second)
 
 
 def subsets(data: ReportData) -> list[tuple[str, list[Row]]]:

@@ -170,7 +170,7 @@ def summary(data: ReportData) -> str:
     ]
     ended = stacked_chart(
         "endings", "How attempts ended",
-        "Grey: honest failures. Hatched: the machinery failed, which says nothing about the theorem.",
+        "Hatched: the machinery failed, which says nothing about the theorem. Everything else counts.",
         bars,
     )  # fmt: skip
     notes = "".join(f"<li>{esc(note)}</li>" for note in data.notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from html import unescape
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from prover_core.evaluation.pair_tables import read_pairs
 from prover_core.report import collect, render
 from prover_core.report.figures import common_terms, comparisons, rate_of, under
 from prover_core.report.model import Cell, Row, Try
+from prover_core.report.sections import costs
+from prover_core.report.steps import Steps
 from prover_core.store import AttemptStatus, RunStore
 from prover_core.store.summary import summarise
 from prover_core.types import Budget
@@ -168,10 +171,10 @@ def test_under_common_terms_the_figures_are_those_of_the_evaluation_itself(
     paths = [Path("wide"), Path("narrow")]
     results = [load_result(path) for path in paths]
     data = collect(paths)
-    costs = [cost for row in data.rows if (cell := row.cells[0]) and (cost := cell.until_proved())]
+    taken = [cost for row in data.rows if (cell := row.cells[0]) and (cost := cell.until_proved())]
     for each in results[0].budgets:  # a search goes on for a moment after the proof: that is not counted
         limit = int(each.budget.removesuffix("t"))
-        assert sum(tries <= limit for _, tries in costs) == each.proved > 0
+        assert sum(tries <= limit for _, tries in taken) == each.proved > 0
     found = next(b for b in compare_results(results, paths).subsets[0].budgets if b.budget == "10t")
     (pair,) = found.pairs
     budget, attempts = common_terms(data)
@@ -214,3 +217,10 @@ def test_sources_with_the_same_ids_are_kept_apart_as_the_evaluation_does(
     assert (rate_of(cells).proved, rate_of(cells).total) == (result.proved, result.evaluated)
     assert data.runs[0].summary.theorems_proved == result.proved
     assert data.runs[0].config["data"] == "fake:and_*, fake:*_swap"
+
+
+def test_a_bar_of_outcomes_is_of_all_tactics_also_those_of_a_later_version(made_run: MakeRun) -> None:
+    steps = Steps(outcomes=Counter({"advanced": 5, "tactic": 3, "dreamt": 2}))
+    drawn = _words(costs(collect([made_run("run", [record("t")])]), [steps]))
+    for part in ("run led on 5 50.0 %", "run refused 3 30.0 %", "run other 2 20.0 %"):
+        assert part in drawn
