@@ -18,8 +18,8 @@ from prover_core.report.figures import (
     under,
 )
 from prover_core.report.model import ReportData, Row
-from prover_core.report.svg import counted, esc, percent, table
-from prover_core.search.budget import format_budget
+from prover_core.report.svg import counted, esc, percent, seconds_text, table
+from prover_core.types import Budget
 
 __all__ = ["comparison", "first_words", "summary"]
 
@@ -89,10 +89,19 @@ def _same_terms(data: ReportData) -> bool:
 def _levelled(data: ReportData) -> tuple[list[Row], bool, str]:
     """The problems under the terms that all runs had; whether all had the same; the terms in words."""
     budget, attempts = common_terms(data)
-    said = f"{format_budget(budget)}, {counted(attempts, 'attempt')} at each theorem"
+    said = f"{_budget_words(budget)}, {counted(attempts, 'attempt')} at each theorem"
     same = _same_terms(data)
     own = [run.budget for run in data.runs]
     return (list(data.rows) if same else under(data.rows, own, budget, attempts)), same, said
+
+
+def _budget_words(budget: Budget) -> str:
+    """``60 tactics, 20 s``: for readers who have never typed ``60t,20s``."""
+    said = [counted(budget.tries, "tactic")] if budget.tries is not None else []
+    said += [seconds_text(budget.seconds)] if budget.seconds is not None else []
+    said += [counted(budget.model_calls, "model call")] if budget.model_calls is not None else []
+    said += [counted(budget.tokens, "token")] if budget.tokens is not None else []
+    return ", ".join(said) or "no limits"
 
 
 def _difference(data: ReportData, made: Comparison, terms: str) -> str:
@@ -113,7 +122,7 @@ def _difference(data: ReportData, made: Comparison, terms: str) -> str:
 def _differences(data: ReportData, made: Sequence[Comparison], terms: str) -> list[str]:
     """Of several runs: which pairs can be told apart."""
     if not made:
-        return []
+        return ["The runs have no problem in common, so nothing here says which is better."]
     apart = sorted((each for each in made if each.adjusted < _LEVEL), key=lambda each: each.adjusted)
     named = []
     for each in apart[:_NAMED]:

@@ -77,11 +77,13 @@ def test_different_terms_and_runs_that_are_not_finished_are_said_at_once(made_ru
     (part / "provenance.json").write_text(raw)
     said = _first(render(collect([whole, part])))
     assert "part proves 6 of 6 theorems" in said and "not finished, 14 not attempted)." in said
-    assert "prove equally many under common terms (50t, 1 attempt at each theorem): part minus whole" in said
+    assert "prove equally many under common terms (50 tactics, 1 attempt at each theorem): part minus" in said
     more = [made_run(f"more{i}", _ten(range(12)), budget=f"{i}00t") for i in range(1, 5)]
     said = _first(render(collect(more)))
     assert "Highest of 4 runs, each on its own terms:" in said
-    assert "Under common terms (100t, 1 attempt at each theorem), none of 6 pairs of runs differs" in said
+    assert (
+        "Under common terms (100 tactics, 1 attempt at each theorem), none of 6 pairs of runs differs" in said
+    )
 
 
 def test_problems_that_are_stated_differently_are_named_where_the_difference_is(
@@ -182,7 +184,7 @@ def test_under_common_terms_the_figures_are_those_of_the_evaluation_itself(
     assert (made.both, made.only_first, made.only_second, made.neither, made.p_value) == (
         pair.both, pair.only_first, pair.only_second, pair.neither, pair.p
     )  # fmt: skip
-    assert "under common terms (10t, 1 attempt at each theorem)" in _first(render(data))
+    assert "under common terms (10 tactics, 1 attempt at each theorem)" in _first(render(data))
 
 
 def test_a_limit_that_a_run_had_itself_takes_nothing_from_it() -> None:
@@ -224,3 +226,18 @@ def test_a_bar_of_outcomes_is_of_all_tactics_also_those_of_a_later_version(made_
     drawn = _words(costs(collect([made_run("run", [record("t")])]), [steps]))
     for part in ("run led on 5 50.0 %", "run refused 3 30.0 %", "run other 2 20.0 %"):
         assert part in drawn
+
+
+def test_runs_that_have_nothing_in_common_are_not_ranked(made_run: MakeRun) -> None:
+    page = render(collect([made_run("one", [record("a")]), made_run("two", [record("b", "failed")])]))
+    assert _first(page).endswith("The runs have no problem in common, so nothing here says which is better.")
+
+
+def test_the_terms_are_told_in_words(made_run: MakeRun) -> None:
+    runs = [made_run(f"r{i}", [record("a")], budget="1500t,90s,7c,9k") for i in range(2)]
+    words = (
+        "Every run had the same terms: 1,500 tactics, 1.5 min, 7 model calls, 9,000 tokens, 1 attempt at each"
+    )
+    assert words in _words(render(collect(runs)))
+    free = [made_run(f"f{i}", [record("a")], budget="unlimited") for i in range(2)]
+    assert "Every run had the same terms: no limits, 1 attempt" in _words(render(collect(free)))
