@@ -51,11 +51,39 @@ def report(
     from prover_core.data.files import write_whole
     from prover_core.evaluation.pair_tables import read_pairs
     from prover_core.report import ReportOptions, collect, render
+    from prover_core.report.svg import counted
 
+    _check_out(out)
     table = read_pairs(pairs) if pairs else None
     data = collect(runs, labels=label or (), pairs=table)
     page = render(data, ReportOptions(title=title, trees=trees, max_mb=max_mb)).encode()
     write_whole(out, page)
     for note in data.notes:
         say(note)
-    say(f"{out}: {len(data.rows):,} problems, {len(data.runs)} run(s), {len(page) / 1e6:.1f} MB")
+    size = f"{len(page) / 1e6:.1f} MB"
+    say(f"{out}: {counted(len(data.rows), 'problem')}, {counted(len(data.runs), 'run')}, {size}")
+    if len(page) > max_mb * 1_000_000:
+        say(f"It is larger than --max-mb {max_mb:g}: cutting statements and proofs was not enough.")
+
+
+def _check_out(out: Path) -> None:
+    """Refuse to write over what is not a page, before anything is read.
+
+    :raises DataError: there is a folder, or a file of another kind.
+    """
+    from prover_core.errors import DataError
+
+    if out.is_dir():
+        msg = f"{out} is a folder: give --out the name of a file in it, as {out / 'report.html'}"
+        raise DataError(msg)
+    if not out.is_file():
+        return
+    try:
+        with out.open("rb") as file:
+            start = file.read(64)
+    except OSError as error:
+        msg = f"{out} cannot be read, so it is not known what would be lost: {error.strerror}"
+        raise DataError(msg) from error
+    if start and not start.lstrip().lower().startswith(b"<!doctype html"):
+        msg = f"{out} is there and is not a page of HTML; it was left as it is. Give --out another name."
+        raise DataError(msg)

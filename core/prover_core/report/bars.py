@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from prover_core.report.charts import swatch_legend
@@ -26,7 +26,7 @@ def upset_chart(
     nobody = sum(count for members, count in sets if not members)
     totals = [sum(count for members, count in solved if i in members) for i in range(len(labels))]
 
-    whose = f"Only the {common} of {total} problems are counted that every run says something about."
+    whose = f"Only the {common:,} of {total:,} problems are counted that every run says something about."
     if common == total:
         whose = ""
     elif not common:
@@ -35,7 +35,7 @@ def upset_chart(
     def draw(width: int) -> Chart:
         shown_names = [shorten(name, 16 if width == NARROW else 24) for name in labels]
         left = 34 + max(
-            text_width(f"{name}  {total}") for name, total in zip(shown_names, totals, strict=True)
+            text_width(f"{name}  {total:,}") for name, total in zip(shown_names, totals, strict=True)
         )
         columns = min(len(solved), int((width - left - 4) // (26 if len(solved) < 12 else 21)))
         step = min(48.0, (width - left - 4) / max(1, columns))
@@ -48,15 +48,15 @@ def upset_chart(
             chart.rect(0, y, width, row, "stripe" if i % 2 == 0 else "blank")
             chart.rect(4, y + 7, 9, 10, f"key s{i % 8}")
             chart.text(18, y + 16, name, "name")
-            chart.text(left - 8, y + 16, str(total), "tick", "end")
+            chart.text(left - 8, y + 16, f"{total:,}", "tick", "end")
         for column, (members, count) in enumerate(solved[:columns]):
             x = left + step * (column + 0.5)
             tall = high * count / peak
             bar = min(22.0, step - 6)
             only = f"s{members[0] % 8}" if len(members) == 1 else "shared"
             names = " and ".join(labels[i] for i in members)
-            chart.rect(x - bar / 2, base - tall, bar, tall, f"bar {only}", f"{count}: only {names}")
-            chart.text(x, base - tall - 5, str(count), "value small", "middle")
+            chart.rect(x - bar / 2, base - tall, bar, tall, f"bar {only}", f"{count:,}: only {names}")
+            chart.text(x, base - tall - 5, f"{count:,}", "value small", "middle")
             dots = [base + 14 + row * (i + 0.5) for i in range(len(labels))]
             for i, y in enumerate(dots):
                 if i not in members:
@@ -68,14 +68,14 @@ def upset_chart(
         return chart
 
     rows = [
-        ((" and ".join(labels[i] for i in members) or "none of them"), len(members), count)
+        ((" and ".join(labels[i] for i in members) or "none of them"), len(members), f"{count:,}")
         for members, count in sets
     ]
     return figure(
         "sets",
         "Solved by whom",
         "Each column counts the problems proved by exactly the runs with a filled dot under it. "
-        f"{nobody} were proved by none. {whose}",
+        f"{nobody:,} were proved by none. {whose}".rstrip(),
         draw,
         table(("Proved by exactly", "Runs", "Problems"), rows),
         found="; ".join(f"{name}: {count}" for name, _, count in rows[:8]),
@@ -114,7 +114,7 @@ def area_chart(labels: Sequence[str], areas: Sequence[tuple[str, Sequence[Rate]]
             chart.text(left if narrow else left - 10, y - 6 if narrow else middle, name, "name",
                        "start" if narrow else "end")  # fmt: skip
             for i, rate in enumerate(rates):
-                if not rate.total:
+                if not rate.proved:
                     continue
                 length = rate.value * (right - left)
                 tip = f"{labels[i]}, {shown[row][0]}: {rate.proved} of {rate.total}"
@@ -143,6 +143,11 @@ def area_chart(labels: Sequence[str], areas: Sequence[tuple[str, Sequence[Rate]]
     )
 
 
+def whole(amount: float) -> str:
+    """``1234.0`` -> ``1,234``."""
+    return f"{amount:,.0f}"
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One part of a whole: its name, its CSS class, its amount."""
@@ -158,7 +163,7 @@ def stacked_chart(
     description: str,
     bars: Sequence[tuple[str, Sequence[Part]]],
     *,
-    shown: str = "{:,.0f}",
+    shown: Callable[[float], str] = whole,
     note: str = "",
 ) -> str:
     """A bar for each run, made of the same parts in the same order; widths are shares of the whole."""
@@ -174,12 +179,12 @@ def stacked_chart(
             y = top + step * row
             total = sum(part.amount for part in parts)
             chart.text(0, y + 14, shorten(name, 34), "name")
-            chart.text(width, y + 14, shown.format(total), "tick", "end")
+            chart.text(width, y + 14, shown(total), "tick", "end")
             x = 0.0
             for i in used:
                 part = parts[i]
                 wide = width * part.amount / total if total else 0.0
-                said = f"{shown.format(part.amount)}"
+                said = shown(part.amount)
                 tip = f"{name}: {part.name} {said} ({percent(part.amount / total)})" if total else ""
                 if wide > 0:
                     chart.rect(x, y + 20, max(0.75, wide - 1), 18, f"part {part.kind}", tip)
@@ -192,10 +197,15 @@ def stacked_chart(
     for name, parts in bars:
         total = sum(part.amount for part in parts)
         rows += [
-            (name, part.name, shown.format(part.amount), percent(part.amount / total) if total else "-")
-            for part in parts
+            (name, parts[i].name, shown(parts[i].amount), percent(parts[i].amount / total) if total else "-")
+            for i in used
         ]
-    found = "; ".join(f"{name}, {part}: {share}" for name, part, _, share in rows if share[0] not in "-0")
+    found = "; ".join(
+        f"{name}, {part.name}: {shown(part.amount)}"
+        for name, parts in bars
+        for part in parts
+        if part.amount > 0
+    )
     numbers = table(("Run", "Part", "Amount", "Share"), rows, left=2)
     return figure(ident, title, description, draw, numbers, note=note, found=found)
 

@@ -90,22 +90,23 @@ def solved_chart(
 
     def draw(width: int) -> Chart:
         legend = width == NARROW or len(labels) > _LABELLED
-        ends = [f"{shorten(name, 20)} {len(series):,}" for name, series in zip(labels, costs, strict=True)]
+        ends = [f"{shorten(name, 20)}: {len(series):,}" for name, series in zip(labels, costs, strict=True)]
         left, right = 44.0, width - (14 if legend else 22 + max(text_width(end) for end in ends))
-        top = 14.0 + (swatch_legend(None, ends, width) if legend else 0)
+        top = 30.0 + (swatch_legend(None, ends, width) if legend else 0)
         bottom = top + 220
         chart = Chart(width, int(bottom) + 44)
         if legend:
-            swatch_legend(chart, ends, width)
-        counts = linear_ticks(max(1, most))
+            swatch_legend(chart, ends, width, lines=True)
+        chart.text(0, top - 14, "theorems proved", "tick")
+        counts = linear_ticks(max(1, most), whole=True)
         x, y = _log(places[0], places[-1], left, right), _linear(0, counts[-1], bottom, top)
-        _grid(chart, [(y(c), f"{c:,.0f}") for c in counts if c == int(c)], left, right)
+        _grid(chart, [(y(c), f"{c:,.0f}") for c in counts], left, right)
         every = max(1, math.ceil(len(places) / (5 if width == NARROW else 7)))
         for tick in places[::every]:
             chart.line(x(tick), bottom, x(tick), bottom + 4, "axis")
             chart.text(x(tick), bottom + 18, unit(tick), "tick", "middle")
         chart.line(left, bottom, right, bottom, "axis")
-        chart.text(right, bottom + 36, f"{what} at one theorem", "tick", "end")
+        chart.text(right, bottom + 36, f"{what} at one theorem, log scale", "tick", "end")
         for i, series in enumerate(costs):
             chart.path(_steps([max(floor, c) for c in series], x, y, right), f"line s{i % 8} d{i // 8 % 3}")
         if not legend:
@@ -115,7 +116,7 @@ def solved_chart(
 
     marks = [tick for tick in places if tick <= high * 10]
     rows = [(unit(mark), *(sum(c <= mark for c in series) for series in costs)) for mark in marks]
-    said = ", ".join(f"{name} {len(series)}" for name, series in zip(labels, costs, strict=True))
+    said = ", ".join(f"{name} {len(series):,}" for name, series in zip(labels, costs, strict=True))
     return figure(
         ident,
         title,
@@ -135,11 +136,12 @@ def pass_chart(labels: Sequence[str], curves: Sequence[Curve]) -> str:
         legend = width == NARROW or len(labels) > _LABELLED
         ends = [shorten(name, 22) for name in labels]
         left, right = 48.0, width - (14 if legend else 22 + max(text_width(end) for end in ends))
-        top = 14.0 + (swatch_legend(None, ends, width) if legend else 0)
+        top = 30.0 + (swatch_legend(None, ends, width) if legend else 0)
         bottom = top + 220
         chart = Chart(width, int(bottom) + 44)
         if legend:
-            swatch_legend(chart, ends, width)
+            swatch_legend(chart, ends, width, lines=True)
+        chart.text(0, top - 14, "pass@k", "tick")
         ticks = [tick for tick in linear_ticks(max(0.05, peak)) if tick <= 1.0001]
         x = _linear(1, max(2, most), left + 8, right - 8)
         y = _linear(0, ticks[-1] if peak <= ticks[-1] else 1.0, bottom, top)
@@ -191,16 +193,21 @@ def pass_chart(labels: Sequence[str], curves: Sequence[Curve]) -> str:
     )
 
 
-def swatch_legend(chart: Chart | None, names: Sequence[str], width: int, kind: str = "s") -> float:
-    """A legend at the top, in lines; returns its height. With no chart: only the height."""
+def swatch_legend(chart: Chart | None, names: Sequence[str], width: int, *, lines: bool = False) -> float:
+    """A legend at the top; returns its height. With no chart: only the height.
+
+    ``lines``: of a chart of lines, in which those that share a colour differ in their dashes.
+    """
     x, y = 8.0, 14.0
     for i, name in enumerate(names):
         needed = 22 + text_width(name) + 12
         if x > 8 and x + needed > width:
             x, y = 8.0, y + 20
         if chart is not None:
-            cls = f"key {kind}{i % 8}" if kind == "s" else f"part {kind}{i}"
-            chart.rect(x, y - 9, 14, 10, cls)
+            if lines and i >= 8:
+                chart.path([(x - 2, y - 4), (x + 16, y - 4)], f"line s{i % 8} d{i // 8 % 3}")
+            else:
+                chart.rect(x, y - 9, 14, 10, f"key s{i % 8}")
             chart.text(x + 20, y, name, "name")
         x += needed
     return y + 8

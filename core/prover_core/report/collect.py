@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prover_core.errors import ConfigError, DataError
 from prover_core.evaluation.pairing import Pair, PairingTable
+from prover_core.evaluation.plan import PLAN_FILE
 from prover_core.evaluation.results import RESULT_FILE, IterationResult, statement_hash
 from prover_core.report.model import Cell, ReportData, Row, RunView, Try
+from prover_core.report.svg import counted
 from prover_core.search.budget import parse_budget
 from prover_core.store import AttemptRecord, AttemptStatus, Provenance, RunStore
+from prover_core.store.records import UsedRecord
 from prover_core.store.summary import area_of, summarise_records
 from prover_core.types import Budget, VerdictStatus
 
-__all__ = ["Source", "collect", "cut", "run_sources", "search_seconds"]
+__all__ = ["Source", "collect", "cut", "run_sources"]
 
 MAX_TEXT = 6_000
 """Characters of a statement or proof that are kept."""
@@ -30,17 +34,24 @@ class Source:
 
     label: str
     folders: tuple[Path, ...]
+    prefixes: tuple[str, ...] = ()
+    """What goes before the ids of each folder, where two sources of an evaluation use the same ones."""
 
 
 def run_sources(paths: Sequence[Path]) -> list[Source]:
     """What was named: run directories, and evaluations, each budget that was searched with making a run.
 
-    :raises DataError: an evaluation is damaged, or names no run directory.
+    :raises DataError: an evaluation has not ended, is damaged, or names no run directory.
     """
     found: list[Source] = []
     for path in paths:
-        if (path / RESULT_FILE).is_file():
+        if path.name == RESULT_FILE and path.is_file():
+            found += _of_evaluation(path.parent)
+        elif (path / RESULT_FILE).is_file():
             found += _of_evaluation(path)
+        elif (path / PLAN_FILE).is_file():
+            msg = f"the evaluation in {path} has not ended; go on with it: prover eval --out {path} --resume"
+            raise DataError(msg)
         else:
             found.append(Source(path.resolve().name, (path,)))
     return found
@@ -52,13 +63,20 @@ def _of_evaluation(path: Path) -> list[Source]:
     if not searched:
         msg = f"{path / RESULT_FILE} names no run directory: there is nothing to report on."
         raise DataError(msg)
-    return [
-        Source(
-            result.label if len(searched) == 1 else f"{result.label} {each.budget}",
-            tuple(path / folder for folder in dict.fromkeys(each.run_dirs)),
-        )
-        for each in searched
-    ]
+    found = []
+    for each in searched:
+        folders = tuple(dict.fromkeys(each.run_dirs))
+        ids = {theorem.id for theorem in each.theorems}
+        label = result.label if len(searched) == 1 else f"{result.label} {each.budget}"
+        prefixes = tuple(_prefix(folder, ids) for folder in folders)
+        found.append(Source(label, tuple(path / folder for folder in folders), prefixes))
+    return found
+
+
+def _prefix(folder: str, ids: Collection[str]) -> str:
+    """The name of a source's folder, if the evaluation put it before ids that another source has too."""
+    name = f"{Path(folder).parent.name}/"
+    return name if any(id.startswith(name) and id.removeprefix(name) in ids for id in ids) else ""
 
 
 def collect(
@@ -69,19 +87,23 @@ def collect(
     Theorems of one prover are joined by id and statement (white space apart); across provers only those that
     ``pairs`` knows.
 
-    :raises RunStoreError: a run cannot be read. :raises ConfigError: labels do not fit the runs.
+    :raises DataError: an evaluation cannot be used. :raises RunStoreError: a run cannot be read.
+    :raises ConfigError: labels do not fit the runs.
     """
     sources = run_sources(paths)
     if labels and len(labels) != len(sources):
         raise ConfigError(
-            [f"{len(labels)} labels were given for {len(sources)} runs: give each one, or none"]
+            [
+                f"{counted(len(labels), 'label')} given for {counted(len(sources), 'run')} "
+                f"({', '.join(source.label for source in sources)}): give each one, or none"
+            ]
         )
     names = _unique([*labels] if labels else _labels(sources))
     rows: dict[tuple[str, ...], Row] = {}
     runs = []
     for index, (label, source) in enumerate(zip(names, sources, strict=True)):
         reader = _Reader(rows, index, len(sources), pairs)
-        runs.append(reader.read(label, source.folders))
+        runs.append(reader.read(label, source.folders, source.prefixes))
     restated = _tell_apart(rows.values(), runs)
     ordered = sorted(rows.values(), key=lambda row: (row.area, row.key))
     return ReportData(tuple(runs), tuple(ordered), pairs, tuple(_notes(runs, ordered, pairs, restated)))
@@ -98,14 +120,21 @@ class _Reader:
         self._runs = runs
         self._pairs = pairs
         self._prover = ""
+        self._broken: Counter[tuple[AttemptStatus, str]] = Counter()
+        self._by_name: dict[str, AttemptRecord] = {}
+        """Theorems that a pair was given to for their name: a record of each, by id."""
 
-    def read(self, label: str, folders: Sequence[Path]) -> RunView:
-        """All the folders, as one run; its settings are those of the first."""
+    def read(self, label: str, folders: Sequence[Path], prefixes: Sequence[str] = ()) -> RunView:
+        """All the folders, as one run; its settings are those of the first, its data those of all."""
         with contextlib.ExitStack() as opened:
             stores = [opened.enter_context(RunStore.open(folder)) for folder in folders]
-            config, provenance = stores[0].config, _joined([store.provenance for store in stores])
+            config = _settings([store.config for store in stores])
+            provenance = _joined([store.provenance for store in stores])
             fallback = provenance.toolchain.prover if provenance.toolchain else ""
-            records = itertools.chain.from_iterable(store.records() for store in stores)
+            records = itertools.chain.from_iterable(
+                _prefixed(store.records(), prefix)
+                for store, prefix in zip(stores, prefixes or ("",) * len(stores), strict=True)
+            )
             summary = summarise_records(
                 self._noted(records, fallback), run_dir=label, theorems=provenance.theorems
             )
@@ -123,11 +152,14 @@ class _Reader:
             attempts=_attempts(config),
             summary=summary,
             folders=tuple(folders),
+            broken=self._broken,
         )
 
     def _noted(self, records: Iterator[AttemptRecord], fallback: str) -> Iterator[AttemptRecord]:
         for record in records:
             self._prover = self._prover or record.prover or fallback
+            if not record.status.conclusive:
+                self._broken[record.status, record.error_class] += 1
             self._note(record, record.prover or fallback)
             yield record
 
@@ -135,12 +167,29 @@ class _Reader:
         pair = self._pairs.find(prover, record.theorem_id, record.name) if self._pairs else None
         row = self._row(record, prover, pair)
         cell = row.cells[self._index]
-        if cell is not None and cell.theorem_id != record.theorem_id:  # found by its name, which two have
-            row = self._row(record, prover, None)
+        if pair is not None and cell is not None and cell.theorem_id != record.theorem_id:
+            row = self._contested(record, prover, pair, row, cell)
             cell = row.cells[self._index]
         if cell is None:
             cell = row.cells[self._index] = Cell(record.theorem_id, record.name, cut(record.statement))
+            if pair is not None and row.pair is pair and record.theorem_id != pair.ids.get(prover):
+                self._by_name[record.theorem_id] = record.model_copy(update={"proof_text": ""})
         _add(cell, record)
+
+    def _contested(self, record: AttemptRecord, prover: str, pair: Pair, row: Row, holder: Cell) -> Row:
+        """Two theorems answer to the name that a pair gives: it is the one of that id, else of the first id.
+
+        So it depends neither on the order in which workers finished, nor on the run.
+        """
+        wanted = pair.ids.get(prover)
+        if (holder.theorem_id != wanted, holder.theorem_id) < (
+            record.theorem_id != wanted,
+            record.theorem_id,
+        ):
+            return self._row(record, prover, None)
+        own = self._row(self._by_name.pop(holder.theorem_id), prover, None)
+        own.cells[self._index], row.cells[self._index] = holder, None
+        return row
 
     def _row(self, record: AttemptRecord, prover: str, pair: Pair | None) -> Row:
         """The problem: the pair's, or what has this id and statement in this prover."""
@@ -167,8 +216,24 @@ def _tell_apart(rows: Iterable[Row], runs: Sequence[RunView]) -> int:
             continue
         mine, other = (next(i for i, cell in enumerate(r.cells) if cell) for r in (row, first))
         restated += runs[mine].prover == runs[other].prover
-        row.key = f"{row.key} [{runs[mine].label}]"
+        key = f"{row.key} [{runs[mine].label}]"
+        row.key = next(
+            each for n in itertools.count(1) if (each := f"{key} ({n})" if n > 1 else key) not in seen
+        )
+        seen[row.key] = row
     return restated
+
+
+def _prefixed(records: Iterator[AttemptRecord], prefix: str) -> Iterator[AttemptRecord]:
+    if not prefix:
+        return records
+    return (each.model_copy(update={"theorem_id": prefix + each.theorem_id}) for each in records)
+
+
+def _settings(parts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Of several runs of one evaluation: the first's, with the data of all of them."""
+    sources = dict.fromkeys(str(part["data"]) for part in parts if "data" in part)
+    return {**parts[0], "data": ", ".join(sources)} if len(sources) > 1 else parts[0]
 
 
 def _joined(parts: Sequence[Provenance]) -> Provenance:
@@ -184,16 +249,28 @@ def cut(text: str, most: int = MAX_TEXT) -> str:
     return text if len(text) <= most else f"{text[:most]}\n[... {len(text) - most:,} more characters]"
 
 
-def search_seconds(record: AttemptRecord) -> float:
-    """Wall time of the search alone: what a budget in seconds limits."""
-    return max(0.0, record.seconds_total - record.seconds_open - record.seconds_verify)
+def _try(record: AttemptRecord) -> Try:
+    """What it used, as its budget counted; as well as it is known where no search came to an end."""
+    used = record.used
+    if used is None:
+        seconds = max(0.0, record.seconds_total - record.seconds_open - record.seconds_verify)
+        used = UsedRecord(tries=record.tries, model_calls=record.model_calls, seconds=seconds)
+    return Try(
+        number=record.attempt,
+        uid=record.uid,
+        status=record.status,
+        seconds=used.seconds,
+        tries=used.tries,
+        model_calls=used.model_calls,
+        tokens=used.tokens,
+        all_tries=record.tries,
+    )
 
 
 def _add(cell: Cell, record: AttemptRecord) -> None:
     """Count an attempt, and show it where it is the best so far."""
-    seconds = search_seconds(record)
     shown = next((each for each in cell.attempts if each.uid == cell.uid), None)
-    made = Try(record.attempt, record.uid, record.status, seconds, record.tries, record.model_calls)
+    made = _try(record)
     cell.attempts.append(made)
     if shown is not None and _rank(shown) <= _rank(made):
         return
@@ -209,7 +286,7 @@ def _add(cell: Cell, record: AttemptRecord) -> None:
 def _rank(attempt: Try) -> tuple[int, float, float]:
     """Lowest is shown: the proof of fewest tries; else what says something; of these the last."""
     if attempt.status is AttemptStatus.PROVED:
-        return (0, attempt.tries, attempt.seconds)
+        return (0, attempt.all_tries, attempt.seconds)
     return (1 if attempt.status.conclusive else 2, -attempt.number, 0.0)
 
 
@@ -267,18 +344,20 @@ def _notes(
             "given (--pairs)."
         )
     if restated:
-        yield f"{restated} theorems have the id of another and a different statement: they are kept apart."
+        have = "theorem has" if restated == 1 else "theorems have"
+        yield f"{restated:,} {have} the id of another and a different statement; each stands alone."
     if pairs is not None:
         paired = sum(row.pair is not None for row in rows)
-        yield f"Pairing table {pairs.name}: {paired} of {len(rows)} problems are in it."
+        yield f"Pairing table {pairs.name}: {paired:,} of {counted(len(rows), 'problem')} are in it."
         yield from (f"{note[:1].upper()}{note[1:]}." for note in pairs.notes)
     for run in runs:
         if run.summary.not_attempted:
-            yield f"{run.label} is not finished: {run.summary.not_attempted} theorems were not attempted."
+            left = counted(run.summary.not_attempted, "theorem")
+            yield f"{run.label} is not finished: {left} not attempted."
     if len(runs) > 1:
         common = sum(all(cell is not None for cell in row.cells) for row in rows)
         if common < len(rows):
             yield (
-                f"{common} of {len(rows)} problems were attempted in every run; two runs are compared on the "
-                "problems that both attempted."
+                f"{common:,} of {counted(len(rows), 'problem')} were attempted in every run; two runs are "
+                "compared on the problems that both attempted."
             )

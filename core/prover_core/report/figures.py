@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -126,9 +127,6 @@ def _compare(rows: Sequence[Row], a: int, b: int) -> Comparison | None:
         return None
     both, only_a = counts[True, True], counts[True, False]
     only_b, neither = counts[False, True], counts[False, False]
-    total = counts.total()
-    solved_a = [1.0] * both + [1.0] * only_a + [0.0] * only_b + [0.0] * neither
-    solved_b = [1.0] * both + [0.0] * only_a + [1.0] * only_b + [0.0] * neither
     return Comparison(
         first=a,
         second=b,
@@ -136,10 +134,18 @@ def _compare(rows: Sequence[Row], a: int, b: int) -> Comparison | None:
         only_first=only_a,
         only_second=only_b,
         neither=neither,
-        difference=(only_b - only_a) / total,
-        interval=paired_interval(solved_a, solved_b),
+        difference=(only_b - only_a) / counts.total(),
+        interval=_interval(both + neither, only_a, only_b),
         p_value=mcnemar_exact(only_a, only_b),
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def _interval(alike: int, only_first: int, only_second: int) -> Interval:
+    """Of the difference; kept, because a page needs it for words and several tables."""
+    first = [0.0] * alike + [1.0] * only_first + [0.0] * only_second
+    second = [0.0] * alike + [0.0] * only_first + [1.0] * only_second
+    return paired_interval(first, second)
 
 
 def subsets(data: ReportData) -> list[tuple[str, list[Row]]]:
@@ -159,23 +165,44 @@ def common_terms(data: ReportData) -> tuple[Budget, int]:
         given = [value for run in data.runs if (value := limit(run.budget)) is not None]
         return min(given) if given else None
 
-    seconds, tries, calls = (
-        least(lambda b: b.seconds), least(lambda b: b.tries), least(lambda b: b.model_calls)
-    )  # fmt: skip
+    seconds, tries = least(lambda b: b.seconds), least(lambda b: b.tries)
+    calls, tokens = least(lambda b: b.model_calls), least(lambda b: b.tokens)
     budget = Budget(
         seconds=seconds,
         tries=None if tries is None else int(tries),
         model_calls=None if calls is None else int(calls),
+        tokens=None if tokens is None else int(tokens),
     )
     return budget, min((run.attempts for run in data.runs), default=1)
 
 
-def under(rows: Sequence[Row], budget: Budget, attempts: int) -> list[Row]:
-    """The same problems, as if every run had had this budget and so many attempts.
+def under(rows: Sequence[Row], own: Sequence[Budget], budget: Budget, attempts: int) -> list[Row]:
+    """The same problems, as if every run had had this budget and so many attempts; ``own``: what each had.
 
-    A proof that took more counts as not found: its attempt would have run out.
+    A proof that took more counts as not found: its attempt would have run out. A limit that a run had itself
+    it has kept to (a clock is looked at now and then, so a proof may come a moment after the time).
     """
-    return [replace(row, cells=[_under(cell, budget, attempts) for cell in row.cells]) for row in rows]
+    new = [_tighter(budget, each) for each in own]
+    return [
+        replace(
+            row, cells=[_under(cell, limits, attempts) for cell, limits in zip(row.cells, new, strict=True)]
+        )
+        for row in rows
+    ]
+
+
+def _tighter(budget: Budget, own: Budget) -> Budget:
+    """Those limits of ``budget`` that are below the run's own."""
+
+    def less(limit: float | None, mine: float | None) -> bool:
+        return limit is not None and (mine is None or limit < mine)
+
+    return Budget(
+        seconds=budget.seconds if less(budget.seconds, own.seconds) else None,
+        tries=budget.tries if less(budget.tries, own.tries) else None,
+        model_calls=budget.model_calls if less(budget.model_calls, own.model_calls) else None,
+        tokens=budget.tokens if less(budget.tokens, own.tokens) else None,
+    )
 
 
 def _under(cell: Cell | None, budget: Budget, attempts: int) -> Cell | None:

@@ -22,9 +22,12 @@ class Try:
     uid: str
     status: AttemptStatus
     seconds: float
-    """Of the search: what a budget limits."""
+    """Of the search. This and what follows as a budget counts it: where a proof was found, until then."""
     tries: int
     model_calls: int
+    tokens: int = 0
+    all_tries: int = 0
+    """With those that were under way when the proof was found."""
 
 
 @dataclass(slots=True)
@@ -89,6 +92,8 @@ class RunView:
     summary: RunSummary
     folders: tuple[Path, ...]
     """Run directories that it was read from; several: parts of one evaluation."""
+    broken: Mapping[tuple[AttemptStatus, str], int] = field(default_factory=dict)
+    """Inconclusive attempts by status and class of error."""
 
 
 @dataclass(slots=True)
@@ -131,9 +136,13 @@ class ReportData:
 
 
 def within(attempt: Try, budget: Budget) -> bool:
-    """Whether an attempt kept to a budget (tokens are not recorded, and not looked at)."""
+    """Whether a budget would have let an attempt come as far as it did.
+
+    A search looks at its tokens before it goes on, so an attempt that used them all had ended.
+    """
     return (
         (budget.seconds is None or attempt.seconds <= budget.seconds)
         and (budget.tries is None or attempt.tries <= budget.tries)
         and (budget.model_calls is None or attempt.model_calls <= budget.model_calls)
+        and (budget.tokens is None or attempt.tokens < budget.tokens)
     )

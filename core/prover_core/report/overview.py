@@ -8,15 +8,31 @@ from collections.abc import Sequence
 from prover_core.evaluation.pairing import Equivalence
 from prover_core.report.bars import Part, stacked_chart
 from prover_core.report.charts import rates_chart
-from prover_core.report.figures import Comparison, common_terms, comparisons, rate_of, subsets, under
+from prover_core.report.figures import (
+    Comparison,
+    Rate,
+    common_terms,
+    comparisons,
+    rate_of,
+    subsets,
+    under,
+)
 from prover_core.report.model import ReportData, Row
-from prover_core.report.svg import esc, percent, table
-from prover_core.search.budget import format_budget
+from prover_core.report.svg import counted, esc, percent, seconds_text, table
+from prover_core.types import Budget
 
 __all__ = ["comparison", "first_words", "summary"]
 
 _SAID = 3
 """Most runs whose rates are told in the first sentences."""
+_NAMED = 3
+"""Most differing pairs of runs that are named there."""
+_LEVEL = 0.05
+_READING = (
+    "Only A, only B: proved by one of the two alone, which is what the exact McNemar test looks at. B − A: "
+    "difference of the rates in percentage points, its interval by a paired bootstrap over problems; with "
+    "fewer than 10 problems proved by one of two alone it is too narrow, so go by p."
+)
 
 _MACHINERY = ("crashed", "unchecked", "unavailable", "not_attempted")
 _ENDINGS = (
@@ -31,44 +47,107 @@ _ENDINGS = (
 
 
 def first_words(data: ReportData) -> str:
-    """What came out, in a sentence or two."""
+    """What came out, in a sentence or two: how much each run proves, and whether one is better."""
     rates = [rate_of([row.cells[i] for row in data.rows]) for i in range(len(data.runs))]
-    if not any(rate.total for rate in rates):
+    told = [i for i, rate in enumerate(rates) if rate.total]
+    if not told:
         said = ["No attempt says anything about a theorem: the machinery failed, or nothing was attempted."]
+    elif len(told) <= _SAID:
+        said = [_rate_words(data, i, rates[i]) for i in told]
     else:
-        told = [i for i, rate in enumerate(rates) if rate.total]
-        said = [
-            f"<b>{esc(data.runs[i].label)}</b> proves {rates[i].proved:,} of {rates[i].total:,} theorems "
-            f"({percent(rates[i].value)}, 95 % interval {percent(rates[i].low)} to {percent(rates[i].high)})."
-            for i in (told if len(told) <= _SAID else sorted(told, key=lambda i: -rates[i].value)[:1])
-        ]
-        if len(told) > _SAID:
-            said[0] = f"Highest of {len(told)} runs: {said[0]}"
-    if len(data.runs) == 2:
+        best = max(told, key=lambda i: rates[i].value)
+        own = "" if _same_terms(data) else ", each on its own terms"
+        said = [f"Highest of {len(told)} runs{own}: {_rate_words(data, best, rates[best])}"]
+    parts = [" ".join(said)]
+    if len(data.runs) > 1:
         rows, same, terms = _levelled(data)
         under_what = "" if same else f" under common terms ({esc(terms)})"
-        said += [_difference(data, made, under_what) for made in comparisons(rows, 2)]
-    return f'<p class="lede">{" ".join(said)}</p>'
+        made = comparisons(rows, len(data.runs))
+        told_apart = (
+            [_difference(data, made[0], under_what)]
+            if len(made) == 1
+            else _differences(data, made, under_what)
+        )
+        parts.append(" ".join([*told_apart, *_doubtful(data, rows)]))
+    return "".join(f'<p class="lede">{part}</p>' for part in parts if part)
+
+
+def _rate_words(data: ReportData, index: int, rate: Rate) -> str:
+    run = data.runs[index]
+    left = run.summary.not_attempted
+    unfinished = f"; not finished, {left:,} not attempted" if left else ""
+    return (
+        f"<b>{esc(run.label)}</b> proves {rate.proved:,} of {counted(rate.total, 'theorem')} "
+        f"({percent(rate.value)}, 95 % interval {percent(rate.low)} to {percent(rate.high)}{unfinished})."
+    )
+
+
+def _same_terms(data: ReportData) -> bool:
+    return len({(run.budget_text, run.attempts) for run in data.runs}) == 1
 
 
 def _levelled(data: ReportData) -> tuple[list[Row], bool, str]:
     """The problems under the terms that all runs had; whether all had the same; the terms in words."""
     budget, attempts = common_terms(data)
-    said = f"{format_budget(budget)}, {attempts} attempt{'s' if attempts != 1 else ''} at each theorem"
-    same = len({(run.budget_text, run.attempts) for run in data.runs}) == 1
-    return (list(data.rows) if same else under(data.rows, budget, attempts)), same, said
+    said = f"{_budget_words(budget)}, {counted(attempts, 'attempt')} at each theorem"
+    same = _same_terms(data)
+    own = [run.budget for run in data.runs]
+    return (list(data.rows) if same else under(data.rows, own, budget, attempts)), same, said
+
+
+def _budget_words(budget: Budget) -> str:
+    """``60 tactics, 20 s``: for readers who have never typed ``60t,20s``."""
+    said = [counted(budget.tries, "tactic")] if budget.tries is not None else []
+    said += [seconds_text(budget.seconds)] if budget.seconds is not None else []
+    said += [counted(budget.model_calls, "model call")] if budget.model_calls is not None else []
+    said += [counted(budget.tokens, "token")] if budget.tokens is not None else []
+    return ", ".join(said) or "no limits"
 
 
 def _difference(data: ReportData, made: Comparison, terms: str) -> str:
+    """Of two runs: how large, how sure, and what that comes to."""
     a, b = esc(data.runs[made.first].label), esc(data.runs[made.second].label)
     more, fewer = (b, a) if made.difference >= 0 else (a, b)
     gap = abs(made.only_second - made.only_first)
-    if gap == 0:
-        return f"On the {made.total} problems that both attempted, {a} and {b} prove equally many{terms}."
+    came = f"<b>{more}</b> proves {gap:,} more than {fewer}" if gap else f"{a} and {b} prove equally many"
+    shown = "a difference" if made.p_value < _LEVEL else "no difference"
     return (
-        f"On the {made.total} problems that both attempted, {more} proves {gap} more than {fewer}{terms} "
-        f"(exact McNemar p {_p(made.p_value)})."
+        f"On the {counted(made.total, 'problem')} with a result from both, {came}{terms}: {b} minus {a} "
+        f"is {_points(made.difference)} points, 95 % interval {_points(made.interval.low)} to "
+        f"{_points(made.interval.high)}, exact McNemar {esc(_equals(made.p_value))}. "
+        f"At the 5 % level that shows {shown}."
     )
+
+
+def _differences(data: ReportData, made: Sequence[Comparison], terms: str) -> list[str]:
+    """Of several runs: which pairs can be told apart."""
+    if not made:
+        return ["The runs have no problem in common, so nothing here says which is better."]
+    apart = sorted((each for each in made if each.adjusted < _LEVEL), key=lambda each: each.adjusted)
+    named = []
+    for each in apart[:_NAMED]:
+        more, fewer = (each.second, each.first) if each.difference > 0 else (each.first, each.second)
+        labels = f"<b>{esc(data.runs[more].label)}</b> over {esc(data.runs[fewer].label)}"
+        named.append(f"{labels} ({esc(_equals(each.adjusted))})")
+    rest = f", and {len(apart) - _NAMED} more" if len(apart) > _NAMED else ""
+    begun = f"{terms.strip().capitalize()}, " if terms else ""
+    count = f"{len(apart) or 'none'} of {len(made)} pairs of runs {'differs' if len(apart) < 2 else 'differ'}"
+    listed = f": {', '.join(named)}{rest}" if named else ""
+    tested = "by the exact McNemar test, adjusted by Holm, at the 5 % level"
+    return [f"{begun}{count if begun else count.capitalize()} {tested}{listed}."]
+
+
+def _doubtful(data: ReportData, rows: Sequence[Row]) -> list[str]:
+    """A word where pairs whose statements differ are among what was compared."""
+    found = [row for row in rows if row.equivalence is Equivalence.DIFFERS]
+    compared = sum(sum(cell is not None and cell.n > 0 for cell in row.cells) > 1 for row in found)
+    if not compared or not data.crossed:
+        return []
+    are, them = ("problem is", "it") if compared == 1 else ("problems are", "them")
+    return [
+        f"{compared:,} {are} known to be stated differently; the comparison is made without {them} too, "
+        "below."
+    ]
 
 
 def summary(data: ReportData) -> str:
@@ -88,8 +167,9 @@ def summary(data: ReportData) -> str:
     )  # fmt: skip
     broken = sum(getattr(run.summary, name) for run in data.runs for name in _MACHINERY[:3])
     apart = (
-        f'<p class="warn"><b>{broken:,} attempts ended because something broke</b> (last columns). They say '
-        "nothing about any theorem, and no rate on this page counts them.</p>"
+        f'<p class="warn"><b>{counted(broken, "attempt")} ended because something broke</b> '
+        "(the counts of every run say what). That says nothing about any theorem, and no rate on this page "
+        "counts it.</p>"
         if broken
         else '<p class="note">No attempt was lost to a failure of the machinery.</p>'
     )
@@ -99,8 +179,8 @@ def summary(data: ReportData) -> str:
     ]
     ended = stacked_chart(
         "endings", "How attempts ended",
-        "Grey: honest failures. Hatched: the machinery failed, which says nothing about the theorem.",
-        bars, shown="{:,.0f}",
+        "Hatched: the machinery failed, which says nothing about the theorem. Everything else counts.",
+        bars,
     )  # fmt: skip
     notes = "".join(f"<li>{esc(note)}</li>" for note in data.notes)
     return (
@@ -128,14 +208,13 @@ def comparison(data: ReportData) -> str:
     if not comparisons(data.rows, len(data.runs)):
         parts.append("<p>No two runs have a problem in common, so there is nothing to compare.</p></section>")
         return "".join(parts)
-    parts.append(
-        _pairwise(data, levelled, "Problems that both runs attempted" + ("" if same else ", common terms"))
-    )
+    both = "Problems with a result from both runs"
+    parts.append(_pairwise(data, levelled, both + ("" if same else ", common terms")))
     if not same:
         parts.append(_pairwise(data, data.rows, "The same, each run on its own terms"))
     if data.pairs is not None:
         parts.append(_by_equivalence(data, levelled))
-    parts.append("</section>")
+    parts.append(f'<p class="note">{esc(_READING)}</p></section>')
     return "".join(parts)
 
 
@@ -145,8 +224,8 @@ def _pairwise(data: ReportData, rows: Sequence[Row], caption: str) -> str:
         return f"<p>{esc(caption)}: there are none.</p>"
     lines = [(*_names(data, each), *_numbers(each)) for each in made]
     headers = (
-        "A", "B", "Problems", "Both", "Only A", "Only B", "Neither", "B − A", "95 % interval", "p (McNemar)",
-        "p (Holm)",
+        "A", "B", "Problems", "Both", "Only A", "Only B", "Neither", "B − A, points",
+        "95 % interval", "p (McNemar)", "p (Holm)",
     )  # fmt: skip
     return table(headers, lines, caption=caption, left=2)
 
@@ -167,7 +246,7 @@ def _by_equivalence(data: ReportData, rows: Sequence[Row]) -> str:
     """The comparisons across provers again, with and without pairs whose statements may not agree."""
     levelled = ReportData(data.runs, rows, data.pairs)
     flags = Counter(row.equivalence for row in rows if row.pair is not None and row.pair.complete)
-    counted = ", ".join(f"{flags[flag]} {flag.value}" for flag in Equivalence)
+    by_flag = ", ".join(f"{flags[flag]:,} {flag.value}" for flag in Equivalence)
     lines = []
     for name, chosen in subsets(levelled):
         for made in comparisons(chosen, len(data.runs)):
@@ -175,16 +254,20 @@ def _by_equivalence(data: ReportData, rows: Sequence[Row]) -> str:
                 numbers = _numbers(made)
                 lines.append((name, *_names(data, made), *numbers[:-2], numbers[-2]))
     headers = (
-        "Pairs", "A", "B", "Problems", "Both", "Only A", "Only B", "Neither", "B − A", "95 % interval",
-        "p (McNemar)",
+        "Pairs", "A", "B", "Problems", "Both", "Only A", "Only B", "Neither", "B − A, points",
+        "95 % interval", "p (McNemar)",
     )  # fmt: skip
     head = "<h3>With and without pairs that are not equivalent</h3>"
-    head += f"<p>Statements of the pairs: {esc(counted)}.</p>"
+    head += f"<p>Statements of the pairs: {esc(by_flag)}.</p>"
     return head + (table(headers, lines, left=3) if lines else "<p>No two runs have a pair in common.</p>")
 
 
 def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _equals(p: float) -> str:
+    return f"p {_p(p)}" if p < 0.001 else f"p = {_p(p)}"
 
 
 def _points(value: float) -> str:

@@ -17,7 +17,7 @@ from prover_core.store import RunStore
 
 __all__ = ["ReportOptions", "render"]
 
-_SCRIPTS = ("inflate.js", "trees.js", "page.js")
+_SCRIPTS = ("inflate.js", "theme.js", "trees.js", "page.js")
 _DARK = ':root[data-theme="dark"]'
 
 
@@ -88,9 +88,11 @@ def _header(data: ReportData, title: str) -> str:
             if run.provenance.toolchain
             else run.prover
             for run in data.runs
+            if run.provenance.toolchain or run.prover
         )
     )
-    sizes = f"{counted(len(data.rows), 'problem')}, {counted(len(data.runs), 'run')}: {provers}"
+    sizes = f"{counted(len(data.rows), 'problem')}, {counted(len(data.runs), 'run')}"
+    sizes += f": {provers}" if provers else ""
     return (
         '<a class="skip" href="#theorems">Skip to the theorems</a>'
         f'<header><div class="top"><div><p class="kind">Polyprover report</p><h1>{esc(title)}</h1>'
@@ -151,13 +153,16 @@ def _patterns() -> str:
 
 
 def _style() -> str:
-    """The style sheet; what is dark by choice is dark by the system's wish too."""
+    """The style sheet; what is dark by choice is dark by the system's wish too, and paper is always light."""
     sheet = _asset("page.css")
     start = sheet.index(_DARK)
     end = sheet.index("}", start) + 1
     dark = sheet[start:end]
     wished = dark.replace(_DARK, ':root:not([data-theme="light"])')
-    return sheet[:end] + "\n@media (prefers-color-scheme: dark) {" + wished + "}" + sheet[end:]
+    return (
+        f"{sheet[:start]}@media screen {{{dark}}}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{{wished}}}{sheet[end:]}"
+    )
 
 
 def _asset(name: str) -> str:

@@ -71,7 +71,7 @@ def chosen_trees(data: ReportData, most: int) -> list[set[str]]:
     """
 
     def interest(row: Row) -> tuple[bool, int, str]:
-        proved = {cell.proved for cell in row.cells if cell is not None}
+        proved = {cell.proved for cell in row.cells if cell is not None and cell.n}
         longest = max((cell.steps for cell in row.cells if cell is not None), default=0)
         return (len(proved) < 2, -longest, row.key)
 
@@ -135,7 +135,8 @@ def _columns(rows: Sequence[Row], run: int, texts: _Texts, limit: int, steps: St
     return {
         "status": "".join(_status(cell) for cell in cells),
         "s": each(0, lambda c: round(_shown(c, "seconds"), 3)),
-        "tries": each(0, lambda c: _shown(c, "tries")),
+        "tries": each(0, lambda c: _shown(c, "all_tries")),
+        "found": each(0, lambda c: _shown(c, "tries") if c.proved else 0),
         "n": each(0, lambda c: len(c.attempts)),
         "c": each(0, lambda c: c.c),
         "id": [

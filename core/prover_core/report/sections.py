@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import yaml
@@ -12,7 +11,7 @@ from prover_core.report.charts import pass_chart, solved_chart
 from prover_core.report.figures import areas, pass_curve, rate_of, solved_sets
 from prover_core.report.model import ReportData
 from prover_core.report.steps import Steps, most_tried
-from prover_core.report.svg import esc, percent, seconds_text, table, time_ticks
+from prover_core.report.svg import counted, esc, percent, seconds_text, table, time_ticks
 
 __all__ = ["costs", "curves", "provenance", "reading"]
 
@@ -23,7 +22,6 @@ _OUTCOMES = (
     ("advanced", "led on", "st-proved"),
     ("solved", "closed the last goal", "st-solved"),
     ("tactic", "refused", "st-failed"),
-    ("rejected", "refused", "st-failed"),
     ("parse", "not parsed", "st-budget"),
     ("forbidden", "not allowed", "st-rejected"),
     ("timed_out", "timed out", "t-value"),
@@ -50,13 +48,15 @@ def curves(data: ReportData) -> str:
         ]
         for i in range(len(data.runs))
     ]
-    parts = [
-        solved_chart("cactus", "Solved against time", labels, [[s for s, _ in each] for each in costs],
-                     unit=seconds_text, what="search time", much="so much", ticks=time_ticks),
-        solved_chart("tries", "Solved against tactics tried", labels,
-                     [[float(t) for _, t in each] for each in costs],
-                     unit=_count_text, what="tactics tried", much="so many", floor=1.0),
-    ]  # fmt: skip
+    parts = []
+    if any(costs):
+        parts += [
+            solved_chart("cactus", "Solved against time", labels, [[s for s, _ in each] for each in costs],
+                         unit=seconds_text, what="search time", much="so much", ticks=time_ticks),
+            solved_chart("tries", "Solved against tactics tried", labels,
+                         [[float(t) for _, t in each] for each in costs],
+                         unit=_count_text, what="tactics tried", much="so many", floor=1.0),
+        ]  # fmt: skip
     by_area = areas(data.rows)
     if len(by_area) > 1:
         rated = [
@@ -72,12 +72,14 @@ def curves(data: ReportData) -> str:
         parts.append(
             upset_chart(labels, solved_sets(told or data.rows, len(labels)), len(told), len(data.rows))
         )
-    single = (
-        "One attempt at each theorem, so pass@1 is all that can be said: it is the rate above."
-        if all(len(curve.values) < 2 for curve in passes)
-        else ""
-    )
-    note = f'<p class="note">{single}</p>' if single else ""
+    notes = [] if any(costs) else ["Nothing was proved, so there is nothing to draw against time or tactics."]
+    if max((len(curve.values) for curve in passes), default=0) == 1:
+        notes.append("One attempt at each theorem, so pass@1 is all that can be said: it is the rate above.")
+    if len(labels) > _SETS:
+        notes.append(
+            f"Who proved what is drawn for at most {_SETS} runs; the table of theorems has it for all."
+        )
+    note = "".join(f'<p class="note">{said}</p>' for said in notes)
     grid = f'<div class="grid flow">{"".join(parts)}</div>'
     return f'<section id="charts"><h2>What was solved</h2>{grid}{note}</section>'
 
@@ -92,12 +94,15 @@ def costs(data: ReportData, steps: Sequence[Steps]) -> str:
     if any(part.amount for _, shares in times for part in shares):
         parts.append(
             stacked_chart(
-                "time", "Where the time went", "Seconds of all workers added up.", times, shown="{:,.1f}"
+                "time", "Where the time went", "Time of all workers added up.", times, shown=seconds_text
             )
         )
     if any(each.tried for each in steps):
         outcomes = [
-            (run.label, [Part(name, kind, each.outcomes[key]) for key, name, kind in _OUTCOMES])
+            (
+                run.label,
+                [*(Part(name, kind, each.outcomes[key]) for key, name, kind in _OUTCOMES), _other(each)],
+            )
             for run, each in zip(data.runs, steps, strict=True)
         ]
         parts.append(
@@ -120,13 +125,18 @@ def costs(data: ReportData, steps: Sequence[Steps]) -> str:
         for run in data.runs
     ]
     headers = ("Run", "Tactics tried", "Per second of the prover", "Model calls", "Replays", "Restarts",
-               "Median time of a proof")  # fmt: skip
+               "Median wall time of a proof")  # fmt: skip
     rate_table = table(headers, rates, caption="Step rate")
     return (
         '<section id="costs"><h2>Time, steps, failures</h2>'
         f'<div class="grid">{"".join(parts)}</div>{rate_table}'
         f"{_tactics(data, steps)}{_errors(data)}</section>"
     )
+
+
+def _other(steps: Steps) -> Part:
+    """What this version has no word for, so that a bar is always of all tactics."""
+    return Part("other", "t-model", steps.tried - sum(steps.outcomes[key] for key, _, _ in _OUTCOMES))
 
 
 def _tactics(data: ReportData, steps: Sequence[Steps]) -> str:
@@ -140,7 +150,7 @@ def _tactics(data: ReportData, steps: Sequence[Steps]) -> str:
             tried, led = each.heads[name], each.led_on[name]
             cells += [f"{tried:,}", percent(led / tried) if tried else "-"]
         rows.append((name, *cells))
-    headers = ["Tactic", *(h for run in data.runs for h in (f"{run.label}: tried", "led on"))]
+    headers = ["Tactic", *(h for run in data.runs for h in (f"{run.label}: tried", f"{run.label}: led on"))]
     return (
         f'<details class="card numbers"><summary>Tactics tried most</summary>{table(headers, rows)}</details>'
     )
@@ -148,19 +158,13 @@ def _tactics(data: ReportData, steps: Sequence[Steps]) -> str:
 
 def _errors(data: ReportData) -> str:
     """Classes of machinery failures, by run."""
-    rows = []
-    for index, run in enumerate(data.runs):
-        counted = Counter(
-            (cell.status.value, cell.error_class or "-")
-            for row in data.rows
-            if (cell := row.cells[index]) is not None and not cell.status.conclusive
-        )
-        rows += [
-            (run.label, status.replace("_", " "), error, count)
-            for (status, error), count in sorted(counted.items(), key=lambda item: (-item[1], item[0]))
-        ]
+    rows = [
+        (run.label, status.value.replace("_", " "), error or "-", f"{count:,}")
+        for run in data.runs
+        for (status, error), count in sorted(run.broken.items(), key=lambda item: (-item[1], item[0]))
+    ]
     return (
-        table(("Run", "Status", "Class of error", "Theorems"), rows, caption="What broke", left=3)
+        table(("Run", "Status", "Class of error", "Attempts"), rows, caption="What broke", left=3)
         if rows
         else ""
     )
@@ -180,7 +184,7 @@ def provenance(data: ReportData) -> str:
             ("Libraries", ", ".join(f"{k} {v}" for k, v in sorted(tool.libraries.items())) if tool else ""),
             ("Model", p.model),
             ("Search", run.config.get("search")),
-            ("Budget", f"{run.budget_text}, {run.attempts} attempts each"),
+            ("Budget", f"{run.budget_text}, {counted(run.attempts, 'attempt')} at each theorem"),
             ("Data", run.config.get("data")),
             ("Theorems", f"{p.theorems:,}"),
             ("Data hash", p.data_hash[:64] if len(run.folders) > 1 else p.data_hash[:16]),

@@ -48,21 +48,19 @@ def percent(value: float, digits: int = 1) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """``0.004`` -> ``4 ms``; ``75`` -> ``1.3 min``."""
-    if seconds < 1:
-        return (
-            f"{1000 * seconds:.3g}\u202fms"
-            if seconds >= 0.001
-            else ("0\u202fs" if seconds <= 0 else "<1\u202fms")
-        )
-    for size, unit in ((1, "s"), (60, "min"), (3600, "h")):
-        if seconds < size * (60 if unit != "h" else math.inf) or unit == "h":
-            return f"{seconds / size:.3g}\u202f{unit}"
-    return ""
+    """``0.004`` -> ``4 ms``; ``75`` -> ``1.25 min``; three digits, or whole numbers."""
+    if seconds < 0.001:
+        return "0\u202fs" if seconds <= 0 else "<1\u202fms"
+    size, unit = next((size, unit) for size, unit, end in _UNITS if seconds < end)
+    value = seconds / size
+    return f"{value:,.0f}\u202f{unit}" if value >= 100 else f"{value:.3g}\u202f{unit}"
+
+
+_UNITS = ((0.001, "ms", 0.9995), (1, "s", 60), (60, "min", 3600), (3600, "h", math.inf))
 
 
 def counted(count: int, what: str) -> str:
-    """``1 run``, ``2 runs``."""
+    """``1 run``, ``1,234 runs``."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
@@ -79,13 +77,14 @@ def text_width(text: str, size: float = 12) -> float:
     return sum(0.36 if c in "iljtf.,:;'|!() " else 0.95 if c in "mwMW@%" else 0.63 for c in text) * size
 
 
-def linear_ticks(high: float, count: int = 5) -> list[float]:
-    """Round numbers from 0 to at least ``high``."""
+def linear_ticks(high: float, count: int = 5, *, whole: bool = False) -> list[float]:
+    """Round numbers from 0 to at least ``high``; ``whole``: and no fractions."""
     if high <= 0:
         return [0.0, 1.0]
-    raw = high / count
+    raw = max(high / count, 1.0) if whole else high / count
     power = 10.0 ** math.floor(math.log10(raw))
-    step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw * (1 - 1e-9))
+    steps = (1, 2, 5, 10) if whole else (1, 2, 2.5, 5, 10)
+    step = next(power * m for m in steps if power * m >= raw * (1 - 1e-9))
     return [step * i for i in range(math.ceil(high / step - 1e-9) + 1)]
 
 
@@ -195,7 +194,8 @@ def table(
     head = "".join(cell("th", i, name) for i, name in enumerate(headers))
     body = "".join(f"<tr>{''.join(cell('td', i, value) for i, value in enumerate(row))}</tr>" for row in rows)
     said = f"<caption>{esc(caption)}</caption>" if caption else ""
+    named = f'role="group" aria-label="{esc(caption or "Numbers")}"'
     return (
-        f'<div class="scroll" tabindex="0"><table>{said}<thead><tr>{head}</tr></thead>'
+        f'<div class="scroll" tabindex="0" {named}><table>{said}<thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )

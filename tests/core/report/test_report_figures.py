@@ -13,7 +13,7 @@ from prover_core.cli.main import main
 from prover_core.errors import ConfigError, DataError
 from prover_core.evaluation.pairing import Equivalence, Pair, PairingTable
 from prover_core.evaluation.results import IterationResult
-from prover_core.report.collect import _Reader, collect
+from prover_core.report.collect import _Reader, collect, run_sources
 from prover_core.report.figures import (
     common_terms,
     comparisons,
@@ -124,7 +124,7 @@ def test_under_a_smaller_budget_what_took_more_is_not_found() -> None:
         _row("late", _cell("failed", "proved", tries=10)),
         _row("broken", _cell("crashed", tries=900)),
     ]
-    made = under(rows, Budget(tries=50), attempts=1)
+    made = under(rows, [Budget(tries=100)], Budget(tries=50), attempts=1)
     assert [r.cells[0].proved for r in made if r.cells[0]] == [True, False, False, False]
     assert [r.cells[0].n for r in made if r.cells[0]] == [1, 1, 1, 0]
     assert rows[1].cells[0] is not None and rows[1].cells[0].proved  # what was given is as it was
@@ -136,7 +136,7 @@ def test_runs_with_different_terms_are_brought_to_the_common_ones(made_run: Make
     data = collect([slow, quick])
     budget, attempts = common_terms(data)
     assert (budget, attempts) == (Budget(tries=50, seconds=9.0), 2)
-    levelled = under(data.rows, budget, attempts)
+    levelled = under(data.rows, [run.budget for run in data.runs], budget, attempts)
     assert rate_of([row.cells[0] for row in levelled]).proved == 0
 
 
@@ -176,7 +176,7 @@ def test_an_id_with_another_statement_is_another_theorem(made_run: MakeRun) -> N
     assert [(row.key, [cell is not None for cell in row.cells]) for row in data.rows] == [
         ("same", [True, True]), ("t", [True, False]), ("t [two]", [False, True])
     ]  # fmt: skip
-    assert any(note.startswith("1 theorems have the id of another") for note in data.notes)
+    assert any(note.startswith("1 theorem has the id of another") for note in data.notes)
 
 
 def test_the_figures_are_those_of_the_run_itself(fake_run: FakeRun) -> None:
@@ -194,6 +194,60 @@ def test_two_theorems_of_one_name_are_not_one_problem(made_run: MakeRun) -> None
     data = collect([run], pairs=PairingTable("made", [Pair("p", {"coq": "x", "lean4": "x"})]))
     assert [(row.key, row.pair is not None) for row in data.rows] == [("B.v:x", False), ("p", True)]
     assert rate_of([row.cells[0] for row in data.rows]).total == 2
+
+
+def test_which_of_two_theorems_of_one_name_a_pair_means_does_not_depend_on_their_order(
+    made_run: MakeRun,
+) -> None:
+    two = [
+        record("B.v:x", "failed", name="x"),
+        record("A.v:x", name="x"),
+        record("A.v:x", name="x", attempt=2),
+    ]
+    for wanted, chosen, proved in (("x", "A.v:x", True), ("B.v:x", "B.v:x", False)):
+        pairs = PairingTable("made", [Pair("p", {"coq": wanted, "lean4": "x"}, area="here")])
+        runs = [
+            made_run(f"{wanted[0]}{i}", each) for i, each in enumerate((two, two[::-1], two[1:] + two[:1]))
+        ]
+        data = collect(runs, pairs=pairs)
+        paired, other = next(r for r in data.rows if r.pair), next(r for r in data.rows if not r.pair)
+        assert len(data.rows) == 2 and other.key == ({"A.v:x", "B.v:x"} - {chosen}).pop()
+        assert [cell and cell.theorem_id for cell in paired.cells] == [chosen] * 3
+        assert [cell and cell.proved for cell in paired.cells] == [proved] * 3
+        assert [cell and len(cell.attempts) for cell in other.cells] == [1 if proved else 2] * 3
+        assert (paired.area, other.area) == ("here", "(none)")
+
+
+def test_problems_have_different_keys_however_often_an_id_is_stated_anew(made_run: MakeRun) -> None:
+    said = [record("t", statement=f"Lemma t : {i} = {i}.", attempt=i, uid=f"u{i}") for i in range(1, 5)]
+    data = collect([made_run("run", [*said, record("t [run]")])])
+    assert len({row.key for row in data.rows}) == len(data.rows) == 5
+
+
+def test_what_broke_is_counted_by_attempts_also_at_theorems_proved_later(made_run: MakeRun) -> None:
+    run = made_run("run", [
+        record("t", "crashed", attempt=1, error_class="EnvironmentCrashedError"),
+        record("t", "crashed", attempt=2, error_class="EnvironmentCrashedError"),
+        record("t", attempt=3), record("u", "unchecked"),
+    ], attempts=3)  # fmt: skip
+    view = collect([run]).runs[0]
+    assert view.broken == {
+        (AttemptStatus.CRASHED, "EnvironmentCrashedError"): 2, (AttemptStatus.UNCHECKED, ""): 1
+    }  # fmt: skip
+    assert sum(view.broken.values()) == view.summary.crashed + view.summary.unchecked
+
+
+def test_an_evaluation_is_named_by_its_result_and_refused_while_it_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["eval", "--env", "fake", "--model", "scripted", "--data", "fake", "--budgets", "20t"]
+    assert main([*words, "--out", "done"]) == 0
+    (named,), (folder,) = run_sources([Path("done/result.json")]), run_sources([Path("done")])
+    assert named == folder
+    Path("done/result.json").unlink()
+    with pytest.raises(DataError, match=r"the evaluation in done has not ended.* --resume"):
+        collect([Path("done")])
 
 
 def test_an_evaluation_is_one_run_for_each_budget_that_was_searched(
@@ -232,7 +286,7 @@ def test_labels(made_run: MakeRun) -> None:
     runs = [made_run("a/run", [record("t")]), made_run("b/run", [record("t")])]
     assert [view.label for view in collect(runs).runs] == ["a/run", "b/run"]
     assert [view.label for view in collect(runs, labels=["x", "x"]).runs] == ["x", "x (2)"]
-    with pytest.raises(ConfigError, match="1 labels were given for 2 runs"):
+    with pytest.raises(ConfigError, match=r"1 label given for 2 runs \(run, run\)"):
         collect(runs, labels=["x"])
 
 

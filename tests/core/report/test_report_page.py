@@ -195,11 +195,40 @@ def test_the_command(
     assert main(["report", str(one), str(two), "--label", "A", "--label", "B", "--pairs", "pairs.csv"]) == 0
     page = (tmp_path / "report.html").read_text()
     assert "<h1>A · B</h1>" in page and "With and without pairs" in page
-    assert "36 problems, 2 run(s)" in capsys.readouterr().out
+    assert "36 problems, 2 runs" in capsys.readouterr().out
     assert main(["report", str(tmp_path / "none")]) == 2
     assert "There is no run" in capsys.readouterr().err
     assert main(["report", str(one), "--out", str(tmp_path / "no" / "x.html"), "--pairs", "none.csv"]) == 2
     assert not (tmp_path / "no").exists()
+
+
+def test_nothing_but_a_page_is_written_over(
+    made_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = made_run("run", [record("t")])
+    results = run / "results.jsonl"
+    before = results.read_bytes()
+    assert main(["report", str(run), "--out", str(results)]) == 2
+    assert "is not a page of HTML; it was left as it is" in capsys.readouterr().err
+    assert results.read_bytes() == before
+    assert main(["report", str(run), "--out", str(tmp_path)]) == 2
+    assert "is a folder: give --out the name of a file in it" in capsys.readouterr().err
+    page = tmp_path / "page.html"
+    for _ in range(2):  # its own page is
+        assert main(["report", str(run), "--out", str(page)]) == 0
+    page.write_text("")
+    assert main(["report", str(run), "--out", str(page)]) == 0 and page.stat().st_size > 10_000
+
+
+def test_a_page_that_is_too_large_all_the_same_is_said_to_be(
+    made_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw = random.Random(1)
+    run = made_run("run", [record(draw.randbytes(600).hex()) for _ in range(1300)])
+    assert main(["report", str(run), "--max-mb", "1", "--out", str(tmp_path / "page.html")]) == 0
+    assert "It is larger than --max-mb 1: cutting statements and proofs was not enough." in (
+        " ".join(capsys.readouterr().out.split())
+    )
 
 
 def test_statements_of_the_other_prover_come_from_the_table(made_run: MakeRun, tmp_path: Path) -> None:
@@ -218,6 +247,9 @@ def test_small_words() -> None:
         and seconds_text(75) == "1.25\u202fmin"
         and seconds_text(9000) == "2.5\u202fh"
     )
+    told = [seconds_text(s).replace("\u202f", " ") for s in (0, 1e-9, 0.9994, 0.9996, 59.97, 3599.9, 4.5e6)]
+    assert told == ["0 s", "<1 ms", "999 ms", "1 s", "60 s", "60 min", "1,250 h"]
+    assert linear_ticks(12, whole=True) == [0, 5, 10, 15] and linear_ticks(3, whole=True) == [0, 1, 2, 3]
     assert shorten("abcdefghij", 5) == "ab…ij" and len(shorten("x" * 99, 20)) == 20
     assert linear_ticks(0) == [0.0, 1.0] and linear_ticks(27)[-1] >= 27
     assert log_ticks(0.02, 3)[0] <= 0.02 and log_ticks(0.02, 3)[-1] >= 3

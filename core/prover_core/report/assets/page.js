@@ -1,4 +1,4 @@
-/* The theme, and the table of theorems. Every text is put in as text, never as markup. */
+/* The table of theorems. Every text is put in as text, never as markup. Uses startTheme of theme.js, drawTree of trees.js. */
 
 const STATUS = {
   p: ["proved", "✓"], f: ["failed", "–"], b: ["out of budget", "–"], r: ["refused by the check", "×"],
@@ -18,41 +18,14 @@ function el(tag, attributes, ...children) {
 }
 
 function seconds(s) {
+  const three = (value) => (value < 100 ? Number(value.toPrecision(3)) : Math.round(value)).toLocaleString("en");
   if (s < 0.001) return s > 0 ? "<1 ms" : "0 s";
-  if (s < 1) return `${Number((1000 * s).toPrecision(3))} ms`;
-  if (s < 60) return `${Number(s.toPrecision(3))} s`;
-  return s < 3600 ? `${Number((s / 60).toPrecision(3))} min` : `${Number((s / 3600).toPrecision(3))} h`;
+  if (s < 0.9995) return `${three(1000 * s)} ms`;
+  if (s < 60) return `${three(s)} s`;
+  return s < 3600 ? `${three(s / 60)} min` : `${three(s / 3600)} h`;
 }
 
 const plural = (count, one) => `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;
-
-/* --- theme ----------------------------------------------------------------------------------------- */
-
-const wish = {
-  get() { try { return localStorage.getItem("polyprover-theme"); } catch { return null; } },
-  set(theme) { try { localStorage.setItem("polyprover-theme", theme); } catch { /* not kept, no harm */ } },
-};
-
-function dark() {
-  const chosen = document.documentElement.dataset.theme;
-  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-}
-
-function startTheme() {
-  const button = document.getElementById("theme");
-  const show = () => {
-    button.textContent = dark() ? "Light" : "Dark";
-    button.setAttribute("aria-label", `Switch to the ${dark() ? "light" : "dark"} theme`);
-  };
-  button.hidden = false;
-  button.addEventListener("click", () => {
-    document.documentElement.dataset.theme = dark() ? "light" : "dark";
-    wish.set(document.documentElement.dataset.theme);
-    show();
-  });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
-  show();
-}
 
 /* --- the table ------------------------------------------------------------------------------------- */
 
@@ -71,10 +44,11 @@ class Theorems {
     this.open = new Set();
     this.searchable = new Array(this.count);
     this.several = this.runs.length > 1;
+    this.areas = [...new Set(this.rows.area)].map((i) => this.text(i)).sort();
     this.build();
-    this.fromHash();
     this.update();
-    addEventListener("hashchange", () => { this.fromHash(); this.update(); });
+    this.fromHash();
+    addEventListener("hashchange", () => this.fromHash());
   }
 
   text(index) { return index < 0 || index === undefined ? "" : this.data.texts[index]; }
@@ -88,9 +62,8 @@ class Theorems {
       waiting = setTimeout(() => this.filter("text", search.value.trim().toLowerCase()), 80);
     });
     this.search = search;
-    const areas = [...new Set(this.rows.area)].map((i) => this.text(i)).sort();
     const controls = [this.labelled("Search", search), this.labelled("Result", this.select("status", this.resultChoices()))];
-    if (areas.length > 1) controls.push(this.labelled("Area", this.select("area", [["", "all"], ...areas.map((a) => [a, a])])));
+    if (this.areas.length > 1) controls.push(this.labelled("Area", this.select("area", [["", "all"], ...this.areas.map((a) => [a, a])])));
     if (this.rows.eq) {
       const flags = ["certified", "audited", "differs", "unknown"].filter((flag) => this.rows.eq.includes(flag));
       const choices = [["", "all"], ["vouched", "certified or audited"], ...flags.map((f) => [f, f]), ["none", "not paired"]];
@@ -103,12 +76,13 @@ class Theorems {
     });
     controls.push(this.labelled("Sort", this.sortSelect));
     this.status = el("p", { class: "count", role: "status", "aria-live": "polite" });
-    this.body = el("tbody");
-    this.head = el("tr", {}, ...this.columns().map((column) => this.header(column)));
-    const table = el("table", { class: "theorems", "aria-label": "Theorems" }, el("thead", {}, this.head), this.body);
+    this.body = el("tbody", { role: "rowgroup" }); // roles: on a phone the parts of the table are shown as blocks
+    this.head = el("tr", { role: "row" }, ...this.columns().map((column) => this.header(column)));
+    const table = el("table", { class: "theorems", role: "table", "aria-label": "Theorems" },
+      el("thead", { role: "rowgroup" }, this.head), this.body);
     this.pager = el("div", { class: "pager" });
     this.app.append(el("div", { class: "controls", role: "search" }, ...controls), this.status,
-      el("div", { class: "scroll wide-table" }, table), this.pager);
+      el("div", { class: this.runs.length < 5 ? "scroll few" : "scroll" }, table), this.pager);
   }
 
   labelled(name, control) { return el("label", {}, el("span", {}, name), control); }
@@ -129,17 +103,19 @@ class Theorems {
   }
 
   columns() {
-    const columns = [{ by: "name", name: "Theorem" }, { by: "area", name: "Area" }];
+    const columns = [{ by: "name", name: "Theorem" }];
+    if (this.areas.length > 1) columns.push({ by: "area", name: "Area" });
     if (this.rows.eq) columns.push({ by: "eq", name: "Statements" });
     this.runs.forEach((run, i) => columns.push({ by: `run${i}`, name: run.label, run: i }));
     return columns;
   }
 
   sortChoices() {
-    return [["default/", "area, then name"], ["name/", "name"], ["name/down", "name, Z first"],
+    const areas = this.areas.length > 1;
+    return [["default/", areas ? "area, then name" : "id"], ["name/", "name"], ["name/down", "name, Z first"],
       ...(this.rows.eq ? [["eq/", "statements"]] : []),
       ...this.runs.flatMap((run, i) => [[`run${i}/`, `${run.label}: fastest first`], [`run${i}/down`, `${run.label}: slowest first`]]),
-      ["area/", "area"], ["area/down", "area, Z first"], ...(this.rows.eq ? [["eq/down", "statements, unknown first"]] : [])];
+      ...(areas ? [["area/", "area"], ["area/down", "area, Z first"]] : []), ...(this.rows.eq ? [["eq/down", "statements, unknown first"]] : [])];
   }
 
   header(column) {
@@ -148,7 +124,7 @@ class Theorems {
     button.addEventListener("click", () => {
       this.sortBy(column.by, this.sort.by === column.by && !this.sort.down);
     });
-    const cell = el("th", { scope: "col", "data-by": column.by }, button);
+    const cell = el("th", { scope: "col", role: "columnheader", "data-by": column.by }, button);
     return cell;
   }
 
@@ -164,16 +140,24 @@ class Theorems {
     this.update();
   }
 
+  /* Go to the theorem that the address names: nothing is filtered away, its page is shown, it is opened. */
   fromHash() {
     const match = /^#t=(.*)$/.exec(location.hash);
     if (!match) return;
     let name = "";
     try { name = decodeURIComponent(match[1]); } catch { return; }
-    const index = this.rows.name.findIndex((n, i) => n === name || this.rows.key[i] === name);
-    if (index < 0) return;
-    this.filters.text = name.toLowerCase();
-    this.search.value = name;
-    this.open.add(index);
+    const named = this.rows.name.findIndex((n, i) => (this.rows.key[i] || n) === name);
+    const row = named < 0 ? this.rows.name.indexOf(name) : named;
+    if (row < 0) return;
+    this.filters = { text: "", status: "", area: "", eq: "" };
+    for (const control of this.app.querySelectorAll("#q, [id^=f-]")) control.value = "";
+    this.open.add(row);
+    this.update();
+    this.page = Math.floor(this.shown.indexOf(row) / this.size);
+    this.draw();
+    const line = this.body.querySelector(`[data-row="${row}"]`);
+    line.scrollIntoView({ behavior: "instant" });
+    line.querySelector("button").focus({ preventScroll: true });
   }
 
   proved(row, run) { return this.runs[run].status[row] === "p"; }
@@ -182,6 +166,7 @@ class Theorems {
     if (!this.searchable[row]) {
       const parts = [this.rows.name[row], this.rows.key[row], this.text(this.rows.area[row])];
       for (const run of this.runs) parts.push(run.id[row], this.text(run.stmt[row]), this.text(run.proof[row]), this.text(run.more[row]));
+      for (const [, name, text] of (this.rows.other ? this.rows.other[row] : [])) parts.push(name, this.text(text));
       this.searchable[row] = parts.join("\n").toLowerCase();
     }
     return this.searchable[row];
@@ -203,13 +188,14 @@ class Theorems {
   passesStatus(row, wanted) {
     const by = this.runs.map((_, i) => this.proved(row, i));
     const some = by.includes(true);
+    const not = this.runs.map((run, i) => !by[i] && "fbr".includes(run.status[row])); // tried in earnest, and not proved
     if (wanted === "any") return some;
     if (wanted === "all") return !by.includes(false);
-    if (wanted === "split") return some && by.includes(false);
+    if (wanted === "split") return some && not.includes(true);
     if (wanted === "none") return !some;
     if (wanted === "broken") return this.runs.some((run) => "uca".includes(run.status[row]));
     const run = Number(wanted.slice(1));
-    return by[run] && (wanted[0] === "p" || by.filter(Boolean).length === 1);
+    return by[run] && (wanted[0] === "p" || not.filter(Boolean).length === by.length - 1);
   }
 
   order(list) {
@@ -252,7 +238,7 @@ class Theorems {
     const total = this.shown.length;
     const filtered = total < this.count ? ` of ${this.count.toLocaleString("en")}` : "";
     this.status.textContent = total ? `${plural(total, "theorem")}${filtered}, ${start + 1} to ${start + rows.length} shown`
-      : "No theorem is like that.";
+      : this.count ? "No theorem is like that." : "No theorem was attempted.";
     this.drawPager();
   }
 
@@ -263,7 +249,8 @@ class Theorems {
       this.draw();
       document.getElementById("theorems").scrollIntoView();
       const again = this.pager.querySelector(`[data-go="${focus}"]`);
-      if (again && !again.disabled) again.focus({ preventScroll: true });
+      const next = again && !again.disabled ? again : this.pager.querySelector("[data-go]:not([disabled])");
+      if (next) next.focus({ preventScroll: true });
     };
     const size = el("select", { id: "size" }, ...PAGE_SIZES.map((n) => el("option", { value: n, selected: n === this.size }, String(n))));
     size.addEventListener("change", () => { this.size = Number(size.value); this.page = 0; this.draw(); });
@@ -278,10 +265,11 @@ class Theorems {
     const opened = this.open.has(row);
     const button = el("button", { type: "button", class: "name", "aria-expanded": String(opened), "aria-controls": `d${row}` },
       el("span", { class: "caret", "aria-hidden": "true" }), el("bdi", {}, this.rows.name[row]));
-    const cells = [el("th", { scope: "row" }, button), el("td", { class: "area" }, this.text(this.rows.area[row]))];
-    if (this.rows.eq) cells.push(el("td", { class: "eq" }, this.flag(this.rows.eq[row])));
+    const cells = [el("th", { scope: "row", role: "rowheader" }, button)];
+    if (this.areas.length > 1) cells.push(el("td", { class: "area", role: "cell" }, this.text(this.rows.area[row])));
+    if (this.rows.eq) cells.push(el("td", { class: "eq", role: "cell" }, this.flag(this.rows.eq[row])));
     this.runs.forEach((_, i) => cells.push(this.cell(row, i)));
-    const line = el("tr", { class: "row", "data-row": row }, ...cells);
+    const line = el("tr", { class: "row", role: "row", "data-row": row }, ...cells);
     const made = [line];
     const toggle = () => {
       if (this.open.delete(row)) {
@@ -305,7 +293,7 @@ class Theorems {
     const [word, mark] = STATUS[code];
     const told = code === "p" ? seconds(run.s[row]) : code === "." ? "–" : word;
     const many = run.n[row] > 1 ? ` ${run.c[row]}/${run.n[row]}` : "";
-    return el("td", { class: `status st-${code === "." ? "none" : code}`, "data-label": run.label, title: `${run.label}: ${word}` },
+    return el("td", { role: "cell", class: `status st-${code === "." ? "none" : code}`, "data-label": run.label, title: `${run.label}: ${word}` },
       el("span", { class: "mark", "aria-hidden": "true" }, mark), el("span", { class: "visually-hidden" }, code === "p" ? "proved " : ""),
       told, many ? el("span", { class: "of" }, many) : "");
   }
@@ -317,19 +305,19 @@ class Theorems {
     const provers = [...new Set(this.runs.map((run) => run.prover))];
     const sides = provers.map((prover) => this.side(row, prover));
     for (const [prover, name, text] of (this.rows.other ? this.rows.other[row] : [])) {
-      sides.push(el("div", { class: "side" }, el("h4", {}, `${prover} `, el("bdi", { class: "muted" }, name)), this.code(this.text(text)),
+      sides.push(el("div", { class: "side" }, el("h3", {}, `${prover} `, el("bdi", { class: "muted" }, name)), this.code(this.text(text)),
         el("p", { class: "note" }, "No run in this prover.")));
     }
     const facts = [this.rows.key[row], this.rows.note ? this.text(this.rows.note[row]) : ""].filter(Boolean);
     const link = el("a", { href: `#t=${encodeURIComponent(this.rows.key[row] || this.rows.name[row])}` }, "Link to this theorem");
-    return el("tr", { class: "detail", id: `d${row}` }, el("td", { colspan: span },
+    return el("tr", { class: "detail", role: "row", id: `d${row}` }, el("td", { colspan: span, role: "cell" },
       el("p", { class: "facts" }, ...facts.map((fact) => el("bdi", {}, fact)), link), el("div", { class: "sides" }, ...sides)));
   }
 
   side(row, prover) {
     const mine = this.runs.map((run, i) => [run, i]).filter(([run]) => run.prover === prover);
     const there = mine.filter(([run]) => run.status[row] !== ".");
-    const made = el("div", { class: "side" }, el("h4", {}, prover));
+    const made = el("div", { class: "side" }, el("h3", {}, prover));
     if (!there.length) made.append(el("p", { class: "note" }, "Not attempted in this prover."));
     const id = there.length ? there[0][0].id[row] : "";
     if (id) made.firstChild.append(" ", el("bdi", { class: "muted" }, id));
@@ -350,11 +338,12 @@ class Theorems {
     const code = run.status[row];
     const head = el("p", { class: "attempt" }, el("span", { class: `swatch s${index % 8}` }), el("b", {}, run.label), ` ${STATUS[code][0]}, `,
       `${seconds(run.s[row])}, ${run.tries[row] === 1 ? "1 try" : `${run.tries[row].toLocaleString("en")} tries`}`,
+      run.found[row] && run.found[row] < run.tries[row] ? `, ${run.found[row].toLocaleString("en")} until the proof` : "",
       run.n[row] > 1 ? `, ${run.c[row]} of ${run.n[row]} attempts proved it` : "");
     const made = el("div", { class: "made" }, head);
     const proof = this.text(run.proof[row]);
     const statement = this.text(run.stmt[row]);
-    const rest = statement && proof.startsWith(statement) ? proof.slice(statement.length).replace(/^\s*\n/, "") : proof;
+    const rest = statement && proof.startsWith(statement) ? proof.slice(statement.length).replace(/^\s*\n|^ +(?=:=)/, "") : proof;
     if (proof) made.append(this.code(rest, code === "p" ? "proof" : "proof doubtful"));
     const more = this.text(run.more[row]);
     if (more) made.append(el("p", { class: "note" }, more));
@@ -373,15 +362,13 @@ class Theorems {
       trees = trees || unpack("data-trees");
       const all = await trees;
       const tree = all && all.trees[uid];
-      holder.append(tree ? drawTree(tree, all) : el("p", { class: "note" }, "This tree was left out to keep the page small."));
+      holder.append(tree ? drawTree(tree, all, holder.clientWidth) : el("p", { class: "note" }, "This tree was left out to keep the page small."));
     });
     return holder;
   }
 }
 
 /* --- start ------------------------------------------------------------------------------------------ */
-
-if (wish.get()) document.documentElement.dataset.theme = wish.get();
 
 addEventListener("DOMContentLoaded", async () => {
   startTheme();

@@ -39,9 +39,9 @@ function layout(tree, all) {
   return { nodes, edges, leaves, depth: Math.max(...nodes.map((n) => n.depth)) };
 }
 
-function picture(tree, all) {
+function picture(tree, all, width) {
   const { nodes, edges, leaves, depth } = layout(tree, all);
-  const across = Math.max(14, Math.min(64, Math.min(520, innerWidth - 90) / Math.max(1, depth)));
+  const across = Math.max(14, Math.min(64, Math.min(520, width - 20) / Math.max(1, depth)));
   const down = Math.max(3, Math.min(16, 240 / Math.max(1, leaves)));
   const x = (n) => 8 + n.depth * across;
   const y = (n) => 8 + n.y * down;
@@ -61,13 +61,14 @@ function picture(tree, all) {
   return drawn;
 }
 
-function drawTree(tree, all) {
+function drawTree(tree, all, width) {
   const states = Object.keys(tree).length;
+  const proved = Object.values(tree).some((entry) => entry[1].some((edge) => edge[5] & 1));
   const box = el("div", { class: "tree-box" });
-  const goals = el("pre", { class: "goals", tabindex: "0", "aria-live": "polite" });
+  const goals = el("pre", { class: "goals", tabindex: "0", role: "group", "aria-label": "Goals of the state", "aria-live": "polite" });
   const showState = (node) => { goals.textContent = node === undefined || !tree[node] ? "" : all.texts[tree[node][0]]; };
-  box.append(el("p", { class: "note" }, `${plural(states, "state")} with tactics tried; the way of the proof stands out.`),
-    el("div", { class: "tree-scroll", tabindex: "0" }, picture(tree, all)),
+  box.append(el("p", { class: "note" }, `${plural(states, "state")} with tactics tried${proved ? "; the way of the proof stands out" : ""}.`),
+    el("div", { class: "tree-scroll", tabindex: "0", role: "group", "aria-label": "Search tree, drawn" }, picture(tree, all, width)),
     el("div", { class: "tree-grid" }, branch(tree, all, 0, showState, new Set()), goals));
   showState(0);
   return box;
