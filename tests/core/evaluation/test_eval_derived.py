@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from prover_core.builtin.fake import FakeEnvironment
+from prover_core.contracts import Search, SearchObserver, SearchStatus
 from prover_core.evaluation import IterationResult
-from prover_core.evaluation.budgets import parse_budgets
+from prover_core.evaluation.budgets import parse_budgets, plan_runs
 from prover_core.evaluation.derive import under
+from prover_core.plugins.manager import installed_plugins
 from prover_core.store import AttemptRecord, RunStore
+from prover_core.types import Budget, Limits, ProofState, Suggestion
 
 FAKE = ("eval", "--env", "fake", "--model", "scripted", "--data", "fake", "--no-trajectories")
 
@@ -57,6 +62,37 @@ def test_a_search_that_does_not_say_is_run_for_each_budget(call: Any, here: Path
     result = IterationResult.load(here / "e")
     assert [each.method for each in result.budgets] == ["run", "run"]
     assert sorted(result.run_dirs) == ["runs/fake/2c", "runs/fake/4c"]
+
+
+class Paid:
+    """A ``suggest`` that counts a hundred tokens for each answer."""
+
+    def __init__(self, tactic: str, *, whole: bool) -> None:
+        self.answer = Suggestion(tactic, -1.0, "paid", whole=whole)
+        self.tokens_used = 0
+
+    def __call__(self, states: Sequence[ProofState]) -> list[list[Suggestion]]:
+        self.tokens_used += 100 * len(states)
+        return [[self.answer] for _ in states]
+
+
+@pytest.mark.parametrize("name", installed_plugins().searches.names())
+def test_limits_on_tokens_are_run_each(name: str) -> None:
+    # what the answer that used the last of them proposed is tried: the total of a search with a larger
+    # limit does not tell what a smaller one would have found
+    search = installed_plugins().searches.get(name)()
+    assert isinstance(search, Search)
+    found = {}
+    for limit in (50, 1000):
+        with FakeEnvironment() as environment:
+            search.bind(environment)
+            suggest = Paid("trivial", whole=search.takes == "proofs")
+            with environment.open(environment.theorem("True", name="t"), Limits()) as session:
+                result = search.run(session, suggest, Budget(tokens=limit), SearchObserver())
+        found[limit] = (result.status, result.tokens)
+    assert found[50] == found[1000] == (SearchStatus.FOUND, 100)
+    planned = plan_runs(parse_budgets("50 tokens,1000 tokens"), search.anytime(8))
+    assert [run.budget.text for run in planned] == ["50 tokens", "1000 tokens"]
 
 
 def test_seconds_are_read_from_the_time_of_the_proof(call: Any, here: Path) -> None:
