@@ -30,7 +30,7 @@ def comparison_lines(comparison: Comparison, *, list_ids: bool = False) -> Itera
             yield f"== {subset.description} =="
         for budget in subset.budgets:
             yield ""
-            yield _heading(budget)
+            yield from wrapped(_heading(budget), _WIDTH)
             yield from columns(*_sides(budget, letters))
             yield ""
             yield from columns(*_pairs(budget, subset, letters))
@@ -43,6 +43,9 @@ def comparison_lines(comparison: Comparison, *, list_ids: bool = False) -> Itera
 def comparison_markdown(comparison: Comparison) -> Iterator[str]:
     """For a README, an issue, a paper's notes."""
     yield from markdown(*_inputs(comparison, {}))
+    if said := list(_said(comparison)):
+        yield ""
+        yield from (f"- {line}" for line in said)
     for subset in comparison.subsets:
         if len(comparison.subsets) > 1:
             yield ""
@@ -88,10 +91,18 @@ def _opening(comparison: Comparison, letters: Mapping[str, str]) -> Iterator[str
         if letter != label:
             yield f"{letter} = {label}"
     yield from columns(*_inputs(comparison, letters))
+    for line in _said(comparison):
+        yield from wrapped(line, _WIDTH)
+
+
+def _said(comparison: Comparison) -> Iterator[str]:
+    """What a reader must know before the figures."""
     if comparison.pairs:
-        yield f"paired by {comparison.pairs}"
+        counts = comparison.equivalence.items()
+        flags = ", ".join(f"{count} {flag}" for flag, count in counts if count)
+        yield f"paired by {comparison.pairs}; statements of the problems compared: {flags}"
     for note in comparison.notes:
-        yield from wrapped(f"note: {note}", _WIDTH)
+        yield f"note: {note}"
 
 
 def _inputs(
@@ -116,7 +127,12 @@ def _heading(budget: BudgetComparison) -> str:
     inconclusive = len(budget.inconclusive)
     less = f" ({inconclusive} left out: no conclusive attempt in one of them)" if inconclusive else ""
     theorems = "theorem" if budget.theorems == 1 else "theorems"
-    return f"budget {budget.budget}{attempts}: {budget.theorems} common {theorems}{less}"
+    uneven = (
+        f"; at {budget.uneven} of them one has fewer conclusive attempts than another, so fewer chances"
+        if budget.uneven
+        else ""
+    )
+    return f"budget {budget.budget}{attempts}: {budget.theorems} common {theorems}{less}{uneven}"
 
 
 def _sides(
@@ -243,6 +259,7 @@ def _explained(comparison: Comparison) -> str:
     star = " *: read from searches with a larger budget." if derived else ""
     return (
         "A theorem counts as proved if any of the attempts proved it. P: exact McNemar test of the theorems "
-        "that only one of two proved. Differences: intervals of a paired bootstrap over theorems, in "
-        f"percentage points. Tries and seconds: medians of the best proofs.{pairs}{several}{warning}{star}"
+        "that only one of two proved. Differences: intervals of a paired bootstrap over theorems (of "
+        "Wilson's width where no theorem tells two apart), in percentage points. Tries and seconds: medians "
+        f"of the best proofs of what all of them proved.{pairs}{several}{warning}{star}"
     )

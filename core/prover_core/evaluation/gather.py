@@ -12,6 +12,7 @@ from prover_core.evaluation.budgets import EvaluationBudget, PlannedRun, parse_b
 from prover_core.evaluation.derive import under
 from prover_core.evaluation.plan import MAY_CHANGE, EvaluationPlan
 from prover_core.evaluation.published import read_published, with_published
+from prover_core.evaluation.reservations import notes
 from prover_core.evaluation.results import (
     RESULT_FILE,
     BudgetResult,
@@ -115,32 +116,6 @@ def _with_unusable(budget: BudgetResult, sources: Sequence[SourceResult]) -> Bud
     return budget.model_copy(update={"projects": budget.projects + more})
 
 
-def notes(budgets: Sequence[BudgetResult], attempts: int) -> list[str]:
-    """What a reader of the figures must know."""
-    said = []
-    derived = [each for each in budgets if each.derived_from]
-    for largest in dict.fromkeys(each.derived_from for each in derived):
-        texts = ", ".join(each.budget for each in derived if each.derived_from == largest)
-        said.append(
-            f"{texts}: read from the searches with {largest}, which a smaller budget only ends earlier; "
-            "times are estimates"
-        )
-    if any("tokens" in b.limits and b.method == "run" and not b.costs.tokens for b in budgets):
-        said.append("the model counts no tokens, so a limit on tokens limited nothing")
-    conclusive = [t for each in budgets for t in each.theorems if t.n > 1]
-    if attempts > 1 and conclusive and all(t.c in (0, t.n) for t in conclusive):
-        said.append(
-            "all attempts at each theorem ended alike: either the model draws nothing at random, or it is "
-            "sure of itself; pass@k says no more than pass@1"
-        )
-    if excluded := max((each.excluded for each in budgets), default=0):
-        said.append(
-            f"up to {excluded} attempts say nothing about their theorem, because the machinery broke or the "
-            "theorem could not be opened; they are in no rate"
-        )
-    return said
-
-
 def result_of_run(folder: Path) -> IterationResult:
     """A run directory of ``prover run``, as the result of an evaluation with one budget.
 
@@ -177,7 +152,7 @@ def result_of_run(folder: Path) -> IterationResult:
         ),
         settings=_settings(config),
         run_dirs=(".",),
-        notes=tuple(notes([result], attempts)),
+        notes=tuple(notes([result], attempts, missing=provenance.theorems - result.planned)),
         budgets=(result,),
     )
 
