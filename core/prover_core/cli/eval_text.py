@@ -114,9 +114,10 @@ def _published_lines(projects: Sequence[ProjectResult]) -> Iterator[str]:
         figure = project.published
         if figure is not None and (figure.same_ids != figure.total or figure.note):
             note = f"; {figure.note}" if figure.note else ""
+            ours = f" (proved here: {figure.same_proved}/{figure.same_evaluated})" if figure.same_ids else ""
             yield from wrapped(
-                f"{project.project}: {figure.same_ids} of its {project.theorems} theorems here are among the "
-                f"{figure.total} of the published figure ({figure.source}){note}",
+                f"{project.project}: {figure.same_ids} of its {project.theorems} theorems here{ours} are "
+                f"among the {figure.total} of the published figure ({figure.source}){note}",
                 _WIDTH,
             )
 

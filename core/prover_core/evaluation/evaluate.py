@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -56,7 +57,8 @@ class _Source:
     reference: str
     folder: Path
     resolved: ResolvedRun
-    prefix: str = ""
+    ids: dict[str, str] = field(default_factory=dict)
+    """Other ids for those of its theorems whose own another source uses too."""
     theorems: list[Theorem] = field(default_factory=list)
     details: dict[str, str] = field(default_factory=dict)
     problem: str = ""
@@ -192,7 +194,7 @@ class Evaluator:
                 f"--data {source.reference}: {source.problem}" for source in found
             )
             raise DataError(msg)
-        _set_prefixes(found)
+        _tell_apart(found)
         _set_projects(found)
         return found
 
@@ -274,7 +276,7 @@ class Evaluator:
                 run=run,
                 theorems=source.theorems,
                 project=source.project,
-                prefix=source.prefix,
+                ids=source.ids,
             )
             for run in planned
             for source in sources
@@ -318,13 +320,12 @@ def _details(run: ResolvedRun, parts: Parts) -> dict[str, str]:
     return {}
 
 
-def _set_prefixes(sources: Sequence[_Source]) -> None:
-    """Where a source uses ids of one before it, its folder's name goes before them."""
-    seen: set[str] = set()
+def _tell_apart(sources: Sequence[_Source]) -> None:
+    """Before an id that several sources use goes the folder's name, in each, whatever their order is."""
+    used = Counter(id for source in sources for id in {theorem.id for theorem in source.theorems})
     for source in sources:
-        ids = {theorem.id for theorem in source.theorems}
-        source.prefix = f"{source.folder.name}/" if ids & seen else ""
-        seen |= {source.prefix + id for id in ids}
+        shared = (theorem.id for theorem in source.theorems if used[theorem.id] > 1)
+        source.ids = {id: f"{source.folder.name}/{id}" for id in shared}
 
 
 def _set_projects(sources: Sequence[_Source]) -> None:

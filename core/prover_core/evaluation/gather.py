@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from prover_core.errors import DataError, RunStoreError
@@ -35,7 +35,8 @@ class RunOfSource:
     run: PlannedRun
     theorems: Sequence[Theorem]
     project: str = ""
-    prefix: str = ""
+    ids: Mapping[str, str] = field(default_factory=dict)
+    """Other ids for those of its theorems whose own another source uses too."""
 
 
 def gather(
@@ -56,7 +57,7 @@ def gather(
     for each in runs:
         for budget in (each.run.budget, *each.run.derived):
             tally = tallies[budget.text]
-            tally.plan(each.theorems, project=each.project, prefix=each.prefix)
+            tally.plan(each.theorems, project=each.project, ids=each.ids)
             tally.run_dirs.append(os.path.relpath(each.folder, folder.absolute()))
             if budget is not each.run.budget:
                 derived_from[budget.text] = each.run.budget.text
@@ -64,7 +65,7 @@ def gather(
             for record in store.records():
                 for budget in (each.run.budget, *each.run.derived):
                     view = under(record, budget, each.run.budget)
-                    tallies[budget.text].add(view, project=each.project, prefix=each.prefix)
+                    tallies[budget.text].add(view, project=each.project, ids=each.ids)
     seed = int(config.get("seed") or 0)
     budgets = [
         tally.result(plan.ks, seed=seed, derived_from=derived_from.get(text, ""), by_project=plan.by_project)

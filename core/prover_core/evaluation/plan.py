@@ -15,6 +15,7 @@ from prover_core.config.request import Request, resolve_request
 from prover_core.config.resolve import ResolvedRun, resolve_saved
 from prover_core.errors import ConfigError, DataError, UserError
 from prover_core.evaluation.budgets import EvaluationBudget, parse_budgets
+from prover_core.evaluation.published import read_published
 from prover_core.plugins.manager import PluginManager
 from prover_core.store.files import write_atomically
 
@@ -147,6 +148,9 @@ def make_plan(request: EvaluationRequest, manager: PluginManager) -> tuple[Evalu
         problems.append(f"--data {twice[0]} is given twice; give it once")
     if request.published is not None and not request.published.is_file():
         problems.append(f"--published {request.published}: there is no such file")
+    elif request.published is not None:  # now, and not after hours of search
+        published = request.published
+        _collected(lambda: read_published(published), problems)
     resolved: list[ResolvedRun] = []
     references: list[str | None] = [*request.data] or [None]
     for reference in references:

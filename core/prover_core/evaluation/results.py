@@ -155,6 +155,8 @@ class PublishedFigure(_Record):
     proved: int
     total: int
     same_ids: int = Field(description="Theorems of this evaluation among those of the published figure.")
+    same_evaluated: int = Field(default=0, description="Of these, with a conclusive attempt here.")
+    same_proved: int = Field(default=0, description="Of these, proved here.")
     note: str = ""
 
     @property

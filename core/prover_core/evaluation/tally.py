@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,14 +73,16 @@ class Tally:
         self._statuses: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
 
-    def plan(self, theorems: Iterable[Theorem], *, project: str = "", prefix: str = "") -> None:
+    def plan(
+        self, theorems: Iterable[Theorem], *, project: str = "", ids: Mapping[str, str] | None = None
+    ) -> None:
         """Theorems that are to be attempted, in order.
 
         :param project: what they are counted under; empty: what each says itself.
-        :param prefix: put before each id, where two sources use the same ones.
+        :param ids: other ids for some of them, where two sources use the same ones.
         """
         for theorem in theorems:
-            id = prefix + theorem.id
+            id = (ids or {}).get(theorem.id, theorem.id)
             self._entries.setdefault(
                 id,
                 _Entry(
@@ -92,10 +94,10 @@ class Tally:
                 ),
             )
 
-    def add(self, view: AttemptView, *, project: str = "", prefix: str = "") -> None:
+    def add(self, view: AttemptView, *, project: str = "", ids: Mapping[str, str] | None = None) -> None:
         """One attempt; a theorem that was not planned is planned by it."""
         record = view.record
-        entry = self._entry(record, project, prefix)
+        entry = self._entry(record, project, ids or {})
         entry.area = area_of(record)
         entry.statuses[record.attempt] = view.status
         entry.seconds += view.seconds_total
@@ -152,10 +154,10 @@ class Tally:
             theorems=theorems,
         )
 
-    def _entry(self, record: AttemptRecord, project: str, prefix: str) -> _Entry:
-        id = prefix + record.theorem_id
+    def _entry(self, record: AttemptRecord, project: str, ids: Mapping[str, str]) -> _Entry:
+        id = ids.get(record.theorem_id, record.theorem_id)
         if id not in self._entries:
-            self.plan([record.as_theorem()], project=project, prefix=prefix)
+            self.plan([record.as_theorem()], project=project, ids=ids)
         return self._entries[id]
 
     def _theorem(self, entry: _Entry) -> TheoremResult:
