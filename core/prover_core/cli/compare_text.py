@@ -31,6 +31,8 @@ def comparison_lines(comparison: Comparison, *, list_ids: bool = False) -> Itera
         for budget in subset.budgets:
             yield ""
             yield from wrapped(_heading(budget), _WIDTH)
+            if not budget.theorems:
+                continue
             yield from columns(*_sides(budget, letters))
             yield ""
             yield from columns(*_pairs(budget, subset, letters))
@@ -52,7 +54,9 @@ def comparison_markdown(comparison: Comparison) -> Iterator[str]:
             yield f"## {subset.description.capitalize()}"
         for budget in subset.budgets:
             yield ""
-            yield f"### {_heading(budget).removesuffix(':')}"
+            yield f"### {_heading(budget)}"
+            if not budget.theorems:
+                continue
             yield ""
             yield from markdown(*_sides(budget, {}))
             yield ""

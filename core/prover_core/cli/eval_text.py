@@ -30,7 +30,7 @@ def result_lines(result: IterationResult) -> Iterator[str]:
                 budget_label(each),
                 each.proved,
                 each.evaluated,
-                percent(each.rate),
+                percent(each.rate) if each.evaluated else "-",
                 interval(each.rate_low, each.rate_high),
                 seconds(each.costs.seconds_median),
                 seconds(each.costs.seconds_total),
@@ -45,10 +45,13 @@ def result_lines(result: IterationResult) -> Iterator[str]:
     yield from _cost_lines(result.budgets)
     yield ""
     yield from _failure_lines(result.budgets)
+    yield ""
+    yield from wrapped(_explained(result), _WIDTH)
     for each in result.budgets:
         if each.projects:
             yield ""
-            yield f"by project, with {each.budget}:"
+            of = " (median: of a theorem, its attempts together)" if result.attempts > 1 else ""
+            yield f"by project, with {each.budget}{of}:"
             yield from project_lines(each.projects)
     if result.budgets:
         yield from _published_lines(result.budgets[-1].projects)
@@ -73,15 +76,18 @@ def pass_lines(budgets: Sequence[BudgetResult]) -> Iterator[str]:
         rows = []
         for budget in budgets:
             cells = [
-                f"{percent(p.value)} [{100 * p.low:.1f}, {100 * p.high:.1f}]"
+                f"{percent(p.value)} [{100 * p.low:.1f}, {100 * p.high:.1f}]" if p.theorems else "-"
                 for p in budget.pass_at
                 if p.k in some
             ]
             rows.append((budget.budget, *cells))
         yield from columns(("BUDGET", *(f"PASS@{k} [95 %]" for k in some)), rows)
-    left_out = {each.k: each.left_out for budget in budgets for each in budget.pass_at if each.left_out}
-    for k, count in left_out.items():
-        yield f"pass@{k} leaves out {count} theorems with fewer than {k} conclusive attempts"
+    for k in ks:
+        left_out = {b.budget: p.left_out for b in budgets for p in b.pass_at if p.k == k and p.left_out}
+        if left_out:
+            counts = ", ".join(f"{count} with {budget}" for budget, count in left_out.items())
+            what = f"pass@{k} leaves out theorems with fewer than {k} conclusive attempts: {counts}"
+            yield from wrapped(what, _WIDTH)
 
 
 def project_lines(projects: Sequence[ProjectResult]) -> Iterator[str]:
@@ -155,8 +161,18 @@ def wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
 
+def _explained(result: IterationResult) -> str:
+    """What the figures are of."""
+    proved = "Proved: in any of the attempts. " if result.attempts > 1 else ""
+    return (
+        f"{proved}Rate: of theorems with a conclusive attempt (Wilson's interval). Median: of an attempt; "
+        "total: of all of them, added up over workers. Tries/s: in the prover's time, of one worker."
+    )
+
+
 def _cost_lines(budgets: Sequence[BudgetResult]) -> Iterator[str]:
     rows = []
+    counted = any(each.costs.tokens for each in budgets)
     for each in budgets:
         costs = each.costs
         rows.append(
@@ -168,10 +184,12 @@ def _cost_lines(budgets: Sequence[BudgetResult]) -> Iterator[str]:
                 seconds(costs.seconds_verify),
                 costs.tries,
                 costs.model_calls,
+                *([costs.tokens] if counted else []),
                 f"{costs.tries_per_second:g}",
             )
         )
-    heads = ("TIME IN", "PROVER", "MODEL", "OPENING", "CHECKING", "TRIES", "CALLS", "TRIES/S")
+    tokens = ["TOKENS"] if counted else []
+    heads = ("TIME IN", "PROVER", "MODEL", "OPENING", "CHECKING", "TRIES", "CALLS", *tokens, "TRIES/S")
     yield from columns(heads, rows)
 
 

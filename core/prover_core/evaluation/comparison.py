@@ -90,12 +90,12 @@ class PairComparison(_Record):
     p: float = Field(description="Exact McNemar test, two-sided.")
     p_holm: float = Field(description="The same, adjusted for all tests of the subset (Holm).")
     difference: float = Field(default=0.0, description="Of the shares of theorems proved.")
-    difference_low: float = Field(default=0.0, description="Of the paired bootstrap's 95 % interval.")
-    difference_high: float = 0.0
+    difference_low: float = Field(default=-1.0, description="Of the paired bootstrap's 95 % interval.")
+    difference_high: float = 1.0
     method: str = ""
     pass_1_difference: float = 0.0
-    pass_1_low: float = 0.0
-    pass_1_high: float = 0.0
+    pass_1_low: float = -1.0
+    pass_1_high: float = 1.0
 
 
 class BudgetComparison(_Record):

@@ -210,7 +210,7 @@ class Tally:
             rate_low=low,
             rate_high=high,
             seconds_total=round(sum(entry.seconds for entry in entries), 3),
-            seconds_median=_median([entry.seconds for entry in entries]),
+            seconds_median=_median([entry.seconds for entry in entries if entry.statuses]),
             problem=_problem(entries) if not evaluated else "",
         )
 

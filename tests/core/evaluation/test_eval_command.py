@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,16 @@ def test_a_project_whose_prover_dies_is_in_the_table(call: Any, here: Path) -> N
     assert "died while opening" in budget.projects[1].problem
     assert budget.excluded == 6 and budget.planned == 13 and budget.evaluated == 7
     assert budget.failures["crashed.EnvironmentCrashedError"] == 6
+    words = ("--attempts", "2", "--temperature", "1.5", "--by", "project", "--budgets", "9,40", "--out", "f")
+    shown = call(*FAKE, *TWO, *crash, *words).out
+    assert (
+        "pass@2 leaves out theorems with fewer than 2 conclusive attempts: 6 with 9t, 6 with 40t"
+        in " ".join(shown.split())
+    )
+    assert "(median: of a theorem, its attempts together)" in shown
+    only = call(*FAKE, "--data", "fake:or_*", *crash, "--attempts", "2", "--budgets", "9", "--out", "g").out
+    assert "9t           0   0     -  0.0 to 100.0 %" in only
+    assert re.search(r"^9t +- +-$", only, re.MULTILINE)  # no pass@k of no theorem
 
 
 def test_a_source_on_which_nothing_works_is_given_up_and_the_rest_goes_on(call: Any, here: Path) -> None:

@@ -14,6 +14,7 @@ from prover_core.contracts import Search, SearchObserver, SearchStatus
 from prover_core.evaluation import IterationResult
 from prover_core.evaluation.budgets import parse_budgets, plan_runs
 from prover_core.evaluation.derive import under
+from prover_core.evaluation.tally import Tally
 from prover_core.plugins.manager import installed_plugins
 from prover_core.store import AttemptRecord, RunStore
 from prover_core.types import Budget, Limits, ProofState, Suggestion
@@ -54,6 +55,8 @@ def test_derived_is_as_if_run(call: Any, here: Path, search: str, budgets: str) 
     assert proved == sorted(proved) and proved[0] < proved[-1]
     for ours, theirs in zip(derived.budgets, run.budgets, strict=True):  # what they cost is close, too
         assert ours.costs.tries == pytest.approx(theirs.costs.tries, rel=0.35, abs=30)
+        if "tries" in ours.limits:
+            assert max(ours.costs.tries, theirs.costs.tries) <= ours.limits["tries"] * 2 * ours.planned
 
 
 def test_a_search_that_does_not_say_is_run_for_each_budget(call: Any, here: Path) -> None:
@@ -152,3 +155,23 @@ def test_what_an_attempt_says_about_a_smaller_budget(
     run = parse_budgets("1000t")[0]
     view = under(record(**changes), parse_budgets(budget)[0], run)
     assert view.status.value == status
+
+
+def test_a_proof_within_a_smaller_budget_took_no_more_tries_than_it_allows() -> None:
+    # 64 siblings were handed over, of which the 50th was the proof; with 55 tries no more than 55 had been
+    run = parse_budgets("1000t")[0]
+    assert [under(record(), parse_budgets(text)[0], run).tries for text in ("50t", "55t", "99t")] == [
+        50,
+        55,
+        64,
+    ]
+
+
+def test_the_median_of_a_project_is_of_what_was_attempted() -> None:
+    budget = parse_budgets("1000t")[0]
+    tally = Tally(budget, attempts=1)
+    theorems = [record(theorem_id=id).as_theorem() for id in "tuv"]
+    tally.plan(theorems, project="p")
+    tally.add(under(record(seconds_total=4.0), budget, budget))
+    (project,) = tally.result([1], by_project=True).projects
+    assert (project.theorems, project.evaluated, project.seconds_median) == (3, 1, 4.0)

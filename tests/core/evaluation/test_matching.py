@@ -163,3 +163,13 @@ def test_order_changes_nothing_about_what_is_common() -> None:
     assert one.theorems == other.theorems == 4 and one.inconclusive == other.inconclusive == ("t4",)
     assert one.pairs[0].p == other.pairs[0].p
     assert one.pairs[0].difference_low == pytest.approx(-other.pairs[0].difference_high, abs=0.02)
+
+
+def test_of_no_theorem_there_are_no_figures(call: Any, here: Path) -> None:
+    result("a", budget("5t", outcomes("PX")), budget("9t", outcomes("PP"))).save(here / "a.json")
+    result("b", budget("5t", outcomes("XF")), budget("9t", outcomes("PF"))).save(here / "b.json")
+    for form in ([], ["--markdown"]):
+        shown = call("compare", "a.json", "b.json", *form).out
+        head = "budget 5t: 0 common theorems (2 left out: no conclusive attempt in one of them)"
+        assert head in " ".join(shown.split())
+        assert shown.count("NEITHER") == 1 and "+0.0 to +0.0" not in shown

@@ -69,6 +69,11 @@ def test_the_hash_is_of_the_statement_and_not_of_its_white_space() -> None:
         ('{"accuracy": 0.5}', "no result of an evaluation"),
         ('{"kind": "polyprover-evaluation", "schema_version": 1}', "is damaged"),
         ('{"kind": "polyprover-evaluation", "schema_version": 99}', "later polyprover"),
+        ('{"kind": "polyprover-evaluation", "schema_version": "99"}', "is damaged: schema_version"),
+        ('{"kind": "polyprover-evaluation", "schema_version": 0}', "is damaged: schema_version"),
+        ('{"kind": "polyprover-evaluation"}', "is damaged: schema_version"),
+        (example().model_dump_json().replace('"crashed"', '"slept"'), "no attempt ends as 'slept'"),
+        pytest.param("[" * 100_000, "is not JSON", id="deep"),
     ],
 )
 def test_what_is_no_result_is_named_and_left_alone(tmp_path: Path, text: str, said: str) -> None:
