@@ -128,12 +128,15 @@ class PairingTable:
 def pairs_csv(table: PairingTable) -> str:
     """The table in the form that ``--pairs FILE.csv`` takes back."""
     provers = table.provers
+    stated = [prover for prover in provers if any(pair.statements.get(prover) for pair in table.pairs)]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["problem", *provers, "equivalence", "note", "split", "area"])
+    texts = (f"statement_{prover}" for prover in stated)
+    writer.writerow(["problem", *provers, "equivalence", "note", "split", "area", *texts])
     for pair in table.pairs:
-        ids = [pair.ids.get(prover, "") for prover in provers]
-        writer.writerow([pair.problem, *ids, pair.equivalence.value, pair.note, pair.split, pair.area])
+        cells = [pair.problem, *(pair.ids.get(prover, "") for prover in provers)]
+        cells += [pair.equivalence.value, pair.note, pair.split, pair.area]
+        writer.writerow([*cells, *(pair.statements.get(prover, "") for prover in stated)])
     return out.getvalue()
 
 

@@ -94,12 +94,17 @@ def test_two_checkouts_are_joined_in_any_letter_case(tmp_path: Path) -> None:
         for file in files:
             (folder / file).write_text(f"statement of {file}")
     (tmp_path / "rocq" / "audit.json").write_text('{"notequiv": {"status": "no changes"}}')
+    (tmp_path / "lean/.lake/packages/other/test").mkdir(parents=True)
+    (tmp_path / "lean/.lake/packages/other/test/Foreign.lean").write_text("example : True := trivial")
     for order in (f"{tmp_path}/lean,{tmp_path}/rocq", f"{tmp_path}/rocq,{tmp_path}/lean"):
         table = read_pairs(f"minif2f:{order}")
         pair = table.find("lean4", "notEquiv")
         assert pair is not None and pair is table.find("coq", "NotEquiv")
         assert pair.equivalence is Equivalence.AUDITED and pair.split == "valid"
-        assert table.find("coq", "only_lean") is None
+        assert table.find("coq", "only_lean") is None and len(table) == 2
+        file = tmp_path / "kept.csv"
+        file.write_text(pairs_csv(table), newline="")
+        assert read_pairs(str(file)).pairs == table.pairs  # texts of the statements and all
     with pytest.raises(DataError, match="coq"):
         read_pairs(f"minif2f:{tmp_path}/lean,{tmp_path}/lean")
 
