@@ -132,11 +132,14 @@ class Evaluator:
     def run(self) -> Evaluation:
         """Do what is left, and make the result.
 
-        :raises RunStoreError: another process is writing there, or the disk is full.
+        :raises RunStoreError: another process is writing there, the disk is full, or nothing can be written.
         :raises UserError: no source can be used.
         :raises MachineryError: nothing works any more.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unusable(self.folder, error) from error
         lock = RunLock(self.folder / "lock")
         try:
             if not (self.folder / PLAN_FILE).is_file():
@@ -309,9 +312,12 @@ def _present(folder: Path) -> list[str]:
     try:
         names = [p.name for p in folder.iterdir()] if folder.exists() else []
     except OSError as error:
-        msg = f"{folder} cannot be used as --out: {error.strerror or error}"
-        raise RunStoreError(msg) from error
+        raise _unusable(folder, error) from error
     return sorted(name for name in names if name != "lock" and not name.endswith(".tmp"))
+
+
+def _unusable(folder: Path, error: OSError) -> RunStoreError:
+    return RunStoreError(f"{folder} cannot be used as --out: {error.strerror or error}")
 
 
 def _details(run: ResolvedRun, parts: Parts) -> dict[str, str]:

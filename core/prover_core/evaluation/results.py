@@ -258,7 +258,7 @@ class IterationResult(_Record):
     @property
     def label(self) -> str:
         """What tables call it."""
-        return self.name or f"{self.env} {self.model}".strip()
+        return " ".join(self.name.split()) or f"{self.env} {self.model}".strip()
 
     def budget(self, text: str) -> BudgetResult | None:
         """The result under a budget; ``None``: it was not evaluated under that one."""

@@ -180,6 +180,9 @@ def test_a_folder_of_something_else_is_left_alone(call: Any, here: Path) -> None
     answer = call(*FAKE, "--data", "fake", "--out", "e", "--resume")
     assert answer.code == 2 and "thesis.tex" in answer.err
     assert [p.name for p in (here / "e").iterdir()] == ["thesis.tex"]
+    for place in ("e/thesis.tex", "e/thesis.tex/below"):
+        answer = call(*FAKE, "--data", "fake", "--out", place)
+        assert answer.code == 2 and f"{place} cannot be used as --out" in answer.err
     (here / "d").mkdir()
     (here / "d" / "plan.json").write_text('{"kind": "shopping list"}')
     answer = call("eval", "--out", "d", "--resume")

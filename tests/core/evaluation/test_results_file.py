@@ -53,6 +53,11 @@ def test_counts_of_a_theorem() -> None:
     assert (written["n"], written["c"]) == (2, 1)
 
 
+def test_a_name_is_one_line() -> None:
+    assert example().model_copy(update={"name": " a\n b|c\t"}).label == "a b|c"
+    assert example().model_copy(update={"name": " \n"}).label == "fake scripted"
+
+
 def test_the_hash_is_of_the_statement_and_not_of_its_white_space() -> None:
     assert statement_hash("Lemma a :\n  b.") == statement_hash("Lemma a : b.")
     assert statement_hash("Lemma a : b.") != statement_hash("Lemma a : c.")
