@@ -11,7 +11,6 @@ from prover_core.evaluation.comparison import BudgetComparison, Comparison, Left
 
 __all__ = ["comparison_lines", "comparison_markdown", "difference", "p_value"]
 
-_WIDTH = 80
 _SHOWN_IDS = 5
 _FEW = 10
 _LONG = 16
@@ -30,16 +29,17 @@ def comparison_lines(comparison: Comparison, *, list_ids: bool = False) -> Itera
             yield f"== {subset.description} =="
         for budget in subset.budgets:
             yield ""
-            yield from wrapped(_heading(budget), _WIDTH)
+            yield from wrapped(_heading(budget))
             if not budget.theorems:
                 continue
             yield from columns(*_sides(budget, letters))
             yield ""
             yield from columns(*_pairs(budget, subset, letters))
             yield from _ids(budget, list_ids)
-    yield from _left_out(comparison, list_ids)
+    for line in _left_out(comparison, list_ids):
+        yield from wrapped(line) or [""]
     yield ""
-    yield from wrapped(_explained(comparison), _WIDTH)
+    yield from wrapped(_explained(comparison))
 
 
 def comparison_markdown(comparison: Comparison) -> Iterator[str]:
@@ -96,7 +96,7 @@ def _opening(comparison: Comparison, letters: Mapping[str, str]) -> Iterator[str
             yield f"{letter} = {label}"
     yield from columns(*_inputs(comparison, letters))
     for line in _said(comparison):
-        yield from wrapped(line, _WIDTH)
+        yield from wrapped(line)
 
 
 def _said(comparison: Comparison) -> Iterator[str]:
@@ -238,7 +238,7 @@ def _left_out_of(left: LeftOut, list_ids: bool) -> Iterator[str]:
         shown = ids if list_ids else ids[:_SHOWN_IDS]
         more = f", and {len(ids) - len(shown)} more (--list)" if len(ids) > len(shown) else ""
         counted = f"{len(ids)} {what}" if len(ids) > 1 else what.replace("theorems", "1 theorem")
-        yield from wrapped(f"  {left.label}: {counted}: {', '.join(shown)}{more}", _WIDTH)
+        yield f"  {left.label}: {counted}: {', '.join(shown)}{more}"
 
 
 def _explained(comparison: Comparison) -> str:

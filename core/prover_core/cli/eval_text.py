@@ -19,7 +19,7 @@ def result_lines(result: IterationResult) -> Iterator[str]:
     theorems = max((budget.planned for budget in result.budgets), default=0)
     attempts = f", {result.attempts} attempts at each" if result.attempts > 1 else ""
     split = f" ({result.split})" if result.split else ""
-    yield from wrapped(f"{result.label} on {references}{split}: {theorems} theorems{attempts}", _WIDTH)
+    yield from wrapped(f"{result.label} on {references}{split}: {theorems} theorems{attempts}")
     if result.toolchain is not None:
         yield f"{result.toolchain.prover} {result.toolchain.version}, search {result.search}"
     yield ""
@@ -46,7 +46,7 @@ def result_lines(result: IterationResult) -> Iterator[str]:
     yield ""
     yield from _failure_lines(result.budgets)
     yield ""
-    yield from wrapped(_explained(result), _WIDTH)
+    yield from wrapped(_explained(result))
     for each in result.budgets:
         if each.projects:
             yield ""
@@ -59,13 +59,13 @@ def result_lines(result: IterationResult) -> Iterator[str]:
         if source.problem:
             first = source.problem.partition("\n")[0]
             what = "broken off" if source.theorems else "left out"
-            yield from wrapped(f"{what}: {source.reference}: {first}", _WIDTH)
+            yield from wrapped(f"{what}: {source.reference}: {first}")
         left_out = {key: value for key, value in source.details.items() if key.startswith("left out")}
         for what, count in left_out.items():
             yield f"{source.reference}: {what}: {count}"
     for note in result.notes:
         yield ""
-        yield from wrapped(f"note: {note}", _WIDTH)
+        yield from wrapped(f"note: {note}")
 
 
 def pass_lines(budgets: Sequence[BudgetResult]) -> Iterator[str]:
@@ -87,7 +87,7 @@ def pass_lines(budgets: Sequence[BudgetResult]) -> Iterator[str]:
         if left_out:
             counts = ", ".join(f"{count} with {budget}" for budget, count in left_out.items())
             what = f"pass@{k} leaves out theorems with fewer than {k} conclusive attempts: {counts}"
-            yield from wrapped(what, _WIDTH)
+            yield from wrapped(what)
 
 
 def project_lines(projects: Sequence[ProjectResult]) -> Iterator[str]:
@@ -111,7 +111,7 @@ def project_lines(projects: Sequence[ProjectResult]) -> Iterator[str]:
     yield from columns([*heads, "PUBLISHED", "RATE"] if with_figures else heads, rows)
     for project in projects:
         if project.problem and project.theorems:
-            yield from wrapped(f"{project.project}: {project.problem}", _WIDTH)
+            yield from wrapped(f"{project.project}: {project.problem}")
 
 
 def _published_lines(projects: Sequence[ProjectResult]) -> Iterator[str]:
@@ -123,8 +123,7 @@ def _published_lines(projects: Sequence[ProjectResult]) -> Iterator[str]:
             ours = f" (proved here: {figure.same_proved}/{figure.same_evaluated})" if figure.same_ids else ""
             yield from wrapped(
                 f"{project.project}: {figure.same_ids} of its {project.theorems} theorems here{ours} are "
-                f"among the {figure.total} of the published figure ({figure.source}){note}",
-                _WIDTH,
+                f"among the {figure.total} of the published figure ({figure.source}){note}"
             )
 
 
@@ -154,10 +153,12 @@ def seconds(value: float | None) -> str:
     return f"{value / 60:.0f} min" if value < 36000 else f"{value / 3600:.1f} h"
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """Lines of at most ``width`` characters; later ones are indented."""
+def wrapped(text: str, width: int = _WIDTH) -> list[str]:
+    """Lines of at most ``width`` characters, or as wide as a narrower terminal; later ones are indented."""
+    import shutil
     import textwrap
 
+    width = min(width, max(20, shutil.get_terminal_size((width, 24)).columns))
     return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
 
 

@@ -128,13 +128,19 @@ def _need_theorems(
         for label, result in zip(labels, results, strict=True)
     )
     msg = f"they have no theorem in common (theorems: {counts})"
-    if pairs is not None:
+    if empty := [label for label, each in zip(labels, results, strict=True) if not _any_theorem(each)]:
+        msg += f": there is none in {' and '.join(empty)}"
+    elif pairs is not None:
         msg += f", not even by the pairing table {pairs.name}: does it hold their theorems?"
     elif len({result.prover for result in results}) > 1:
         msg += "; they are of different provers: say which theorems are one problem, with --pairs"
     else:
         msg += ": ids or statements differ in all of them"
     raise DataError(msg)
+
+
+def _any_theorem(result: IterationResult) -> bool:
+    return any(budget.theorems for budget in result.budgets)
 
 
 def _subset(

@@ -173,3 +173,25 @@ def test_of_no_theorem_there_are_no_figures(call: Any, here: Path) -> None:
         head = "budget 5t: 0 common theorems (2 left out: no conclusive attempt in one of them)"
         assert head in " ".join(shown.split())
         assert shown.count("NEITHER") == 1 and "+0.0 to +0.0" not in shown
+
+
+def test_a_side_without_theorems_is_named(call: Any, here: Path) -> None:
+    result("a", budget("5t", outcomes("P"))).save(here / "a.json")
+    result("b", budget("5t", {})).save(here / "b.json")
+    answer = call("compare", "a.json", "b.json")
+    assert answer.code == 2 and "(theorems: a 1, b 0): there is none in b" in answer.err
+
+
+def test_what_is_left_out_in_narrow_terminals_and_in_markdown(
+    call: Any, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result("a", budget("5t", outcomes("P" * 6, "a_theorem_of_some_length_"))).save(here / "a.json")
+    more = outcomes("P" * 5, "another_theorem_of_some_length_") | outcomes("P", "a_theorem_of_some_length_")
+    result("b", budget("5t", more)).save(here / "b.json")
+    marked = call("compare", "a.json", "b.json", "--markdown").out.splitlines()
+    assert len([line for line in marked if line.startswith("- a: 5 theorems: a_theorem")]) == 1
+    assert not any(line.startswith("- a_theorem") for line in marked)  # one item is one line
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = call("compare", "a.json", "b.json").out.splitlines()
+    prose = shown[shown.index("left out, because not all of them have it:") :]
+    assert max(map(len, prose)) <= 60
