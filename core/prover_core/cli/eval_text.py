@@ -43,7 +43,6 @@ def result_lines(result: IterationResult) -> Iterator[str]:
         yield from pass_lines(result.budgets)
     yield ""
     yield from _cost_lines(result.budgets)
-    yield ""
     yield from _failure_lines(result.budgets)
     yield ""
     yield from wrapped(_explained(result))
@@ -197,5 +196,6 @@ def _cost_lines(budgets: Sequence[BudgetResult]) -> Iterator[str]:
 def _failure_lines(budgets: Sequence[BudgetResult]) -> Iterator[str]:
     kinds = sorted({kind for each in budgets for kind in each.failures})
     if kinds:
+        yield ""
         rows = [(kind, *(each.failures.get(kind, 0) for each in budgets)) for kind in kinds]
         yield from columns(("ATTEMPTS THAT ENDED AS", *(each.budget for each in budgets)), rows)

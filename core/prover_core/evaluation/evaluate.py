@@ -259,6 +259,9 @@ class Evaluator:
     def _store(self, path: Path, resolved: ResolvedRun, source: _Source, parts: Parts) -> RunStore:
         provenance = run_provenance(resolved, parts, source.theorems, self._manager)
         if (path / _RESULTS).is_file():
+            with RunStore.open(path) as begun:
+                if begun.provenance.data_hash != provenance.data_hash:
+                    raise _other_theorems(begun, source)
             store = RunStore.resume(path, provenance)
             for line in store.repairs:
                 self._tell(line)
@@ -296,6 +299,18 @@ class Evaluator:
             for source in sources
         )
         return gather(self.plan, runs, described, self.folder, prover)
+
+
+def _other_theorems(store: RunStore, source: _Source) -> DataError:
+    """What was found says nothing about a theorem that is another one by now."""
+    now = {theorem.id: theorem.statement for theorem in source.theorems}
+    other = next((r.theorem_id for r in store.records() if now.get(r.theorem_id) != r.statement), "")
+    example = f"; {other}, for one, is another or gone" if other else ""
+    return DataError(
+        f"the theorems of --data {source.reference} are not those that the search was begun with "
+        f"({store.provenance.theorems} then, {len(now)} now{example}). Put the data back as they were, or "
+        "evaluate into another --out folder."
+    )
 
 
 def _parts(resolved: ResolvedRun) -> contextlib.AbstractContextManager[Parts]:

@@ -12,7 +12,7 @@ from prover_core.evaluation.budgets import EvaluationBudget, PlannedRun, parse_b
 from prover_core.evaluation.derive import under
 from prover_core.evaluation.plan import MAY_CHANGE, EvaluationPlan
 from prover_core.evaluation.published import read_published, with_published
-from prover_core.evaluation.reservations import notes
+from prover_core.evaluation.reservations import changes_noted, notes
 from prover_core.evaluation.results import (
     RESULT_FILE,
     BudgetResult,
@@ -93,7 +93,7 @@ def gather(
         sources=sources,
         settings=_settings(config),
         run_dirs=tuple(dict.fromkeys(d for each in budgets for d in each.run_dirs)),
-        notes=tuple(notes(budgets, plan.attempts)),
+        notes=(*notes(budgets, plan.attempts), *changes_noted(each.folder for each in runs)),
         budgets=tuple(budgets),
     )
 
@@ -153,7 +153,10 @@ def result_of_run(folder: Path) -> IterationResult:
         ),
         settings=_settings(config),
         run_dirs=(".",),
-        notes=tuple(notes([result], attempts, missing=provenance.theorems - result.planned)),
+        notes=(
+            *notes([result], attempts, missing=provenance.theorems - result.planned),
+            *changes_noted([folder]),
+        ),
         budgets=(result,),
     )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from prover_core.evaluation.matching import Matching
 from prover_core.evaluation.results import NOT_MADE, BudgetResult, IterationResult
+from prover_core.store.log import LOG_FILE, read_events
 
-__all__ = ["comparison_notes", "notes"]
+__all__ = ["changes_noted", "comparison_notes", "notes"]
 
 _MOST: Final = 8
 """Most settings that are listed."""
@@ -49,6 +51,17 @@ def notes(budgets: Sequence[BudgetResult], attempts: int, *, missing: int = 0) -
             "theorem could not be opened; they are in no rate"
         )
     return said
+
+
+def changes_noted(folders: Iterable[Path]) -> list[str]:
+    """What was not as at the beginning when runs were gone on with, each once."""
+    found = {
+        str(change)
+        for folder in folders
+        for event in read_events(folder / LOG_FILE, "resumed")
+        for change in event.get("changes") or ()
+    }
+    return [f"gone on with under other conditions: {change}" for change in sorted(found)]
 
 
 def comparison_notes(
