@@ -262,7 +262,8 @@ def _csv(argument: str) -> PairingTable:
         msg = f"{file}, line {reader.line_num}: no CSV ({error}). Save it again as CSV, UTF-8."
         raise DataError(msg) from error
     if mistakes:
-        raise DataError(listed(f"{file} cannot be used as a pairing table", mistakes))
+        head = f"{file} cannot be used as a pairing table (its columns of theorem ids: {', '.join(provers)})"
+        raise DataError(listed(head, mistakes))
     if not pairs:
         msg = f"{file} holds no pair: after its first line there is nothing."
         raise DataError(msg)

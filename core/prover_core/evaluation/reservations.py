@@ -37,7 +37,8 @@ def notes(budgets: Sequence[BudgetResult], attempts: int, *, missing: int = 0) -
     if missing > 0 or unmade:
         what = f"attempts at {missing} theorems" if missing > 0 else f"{unmade} attempts"
         said.append(f"not complete: {what} have not been made")
-    if any("tokens" in b.limits and b.method == "run" and not b.costs.tokens for b in budgets):
+    limited = [b for b in budgets if "tokens" in b.limits and b.method == "run" and b.evaluated]
+    if any(not b.costs.tokens for b in limited):
         said.append("the model counts no tokens, so a limit on tokens limited nothing")
     conclusive = [t for each in budgets for t in each.theorems if t.n > 1]
     if attempts > 1 and conclusive and all(t.c in (0, t.n) for t in conclusive):

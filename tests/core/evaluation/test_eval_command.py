@@ -66,6 +66,16 @@ def test_attempts_that_draw_nothing_are_said_to(call: Any, here: Path) -> None:
     assert any("ended alike" in note for note in IterationResult.load(here / "e").notes)
 
 
+def test_a_model_that_counts_no_tokens_is_said_to(call: Any, here: Path) -> None:
+    words = (*FAKE, "--data", "fake:and_*", "--budgets", "50,90", "--budget-unit", "tokens")
+    assert call(*words, "--out", "e").code == 0
+    result = IterationResult.load(here / "e")
+    assert [each.method for each in result.budgets] == ["run", "run"]
+    assert any("counts no tokens" in note for note in result.notes)
+    assert call(*words, "--set", "env.crash_on_open=*", "--crash-retries", "0", "--out", "f").code == 0
+    assert not any("tokens" in note for note in IterationResult.load(here / "f").notes)  # nobody knows
+
+
 def test_json_is_the_result_alone(call: Any, here: Path) -> None:
     answer = call(*FAKE, "--data", "fake", "--limit", "3", "--budgets", "9", "--out", "e", "--json")
     printed = json.loads(answer.out)

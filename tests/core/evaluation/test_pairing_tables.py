@@ -179,6 +179,7 @@ def test_every_mistake_of_a_csv_is_given_with_its_line(tmp_path: Path) -> None:
     assert "line 5: 5 cells under 4 columns" in said
     assert "line 8: lean4 theorem k stands in line 7 already" in said
     assert "line 10: problem a stands in line 9 already" in said
+    assert "(its columns of theorem ids: lean, rocq)" in said  # any column that is not known is taken for one
     assert "line 3" not in said  # blank lines are no mistake
 
 
