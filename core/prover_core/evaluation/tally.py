@@ -26,7 +26,7 @@ from prover_core.store.records import AttemptRecord, AttemptStatus
 from prover_core.store.summary import area_of
 from prover_core.types import Theorem
 
-__all__ = ["Tally", "pass_at", "project_results"]
+__all__ = ["Tally", "pass_at"]
 
 _SUMS = (
     "seconds_total",
@@ -230,15 +230,6 @@ def pass_at(theorems: Sequence[TheoremResult], k: int, seed: int = 0) -> PassAtK
         theorems=int(known.size),
         left_out=int(values.size - known.size),
     )
-
-
-def project_results(budgets: Iterable[BudgetResult]) -> dict[str, dict[str, ProjectResult]]:
-    """Project -> budget -> its result."""
-    found: dict[str, dict[str, ProjectResult]] = {}
-    for budget in budgets:
-        for project in budget.projects:
-            found.setdefault(project.project, {})[budget.budget] = project
-    return found
 
 
 def _best_of(view: AttemptView) -> BestProof:
