@@ -19,7 +19,9 @@ def result_lines(result: IterationResult) -> Iterator[str]:
     theorems = max((budget.planned for budget in result.budgets), default=0)
     attempts = f", {result.attempts} attempts at each" if result.attempts > 1 else ""
     split = f" ({result.split})" if result.split else ""
-    yield from wrapped(f"{result.label} on {references}{split}: {theorems} theorems{attempts}")
+    yield from wrapped(
+        f"{result.label} on {references}{split}: {theorems} theorem{'' if theorems == 1 else 's'}{attempts}"
+    )
     if result.toolchain is not None:
         yield f"{result.toolchain.prover} {result.toolchain.version}, search {result.search}"
     yield ""

@@ -59,7 +59,7 @@ class EvaluationPlan(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: int = _VERSION
+    schema_version: int = Field(default=_VERSION, ge=1, le=_VERSION)
     kind: Literal["polyprover-evaluation-plan"] = _KIND
     sources: tuple[str, ...] = Field(description="References, as --data takes them.")
     configs: tuple[dict[str, Any], ...] = Field(description="The run's configuration with each source.")

@@ -83,6 +83,12 @@ def comparison_notes(
         if len(set(values)) > 1:
             shown = ", ".join(f"{label}: {value}" for label, value in zip(labels, values, strict=True))
             said.append(f"they differ in {what} too ({shown})")
+    common = set.intersection(*({each.budget for each in result.budgets} for result in results))
+    if any("seconds" in each.limits for each in results[0].budgets if each.budget in common):
+        said.append(
+            "what a second buys depends on machine, load and workers: budgets in seconds are the same cost "
+            "only where these were"
+        )
     said += _settings(results, labels)
     for label, problems in zip(labels, matching.unclear, strict=True):
         if problems:

@@ -198,6 +198,12 @@ def test_a_folder_of_something_else_is_left_alone(call: Any, here: Path) -> None
     answer = call("eval", "--out", "d", "--resume")
     assert answer.code == 2 and "plan.json is damaged" in answer.err
     assert (here / "d" / "plan.json").read_text() == '{"kind": "shopping list"}'
+    one = call(*FAKE, "--data", "fake", "--limit", "1", "--budgets", "9", "--out", "f")
+    assert "on fake: 1 theorem\n" in one.out
+    plan = here / "f" / "plan.json"
+    plan.write_text(plan.read_text().replace('"schema_version": 1', '"schema_version": 2'))
+    later = call("eval", "--out", "f", "--resume")
+    assert later.code == 2 and "plan.json is damaged, or of a later polyprover: schema_version" in later.err
 
 
 def test_every_mistake_at_once_and_nothing_is_made(call: Any, here: Path) -> None:

@@ -156,6 +156,14 @@ def test_a_run_that_has_not_ended_is_said_to_be_incomplete(call: Any, here: Path
     assert "4 common theorems" in shown
 
 
+def test_budgets_in_seconds_are_said_to_depend_on_the_machine() -> None:
+    timed = budget("20s", outcomes("PF")).model_copy(update={"limits": {"seconds": 20.0}})
+    counted = budget("5t", outcomes("PF"))
+    both = [result(name, counted, timed) for name in "ab"]
+    assert any("what a second buys" in note for note in compare(*both).notes)
+    assert not any("second" in note for note in compare(both[0], result("c", counted)).notes)
+
+
 def test_order_changes_nothing_about_what_is_common() -> None:
     a = result("a", budget("5t", outcomes("PPFFX")))
     b = result("b", budget("5t", dict(reversed(outcomes("PFPFP").items()))))
