@@ -59,6 +59,37 @@ def test_derived_is_as_if_run(call: Any, here: Path, search: str, budgets: str) 
             assert max(ours.costs.tries, theirs.costs.tries) <= ours.limits["tries"] * 2 * ours.planned
 
 
+DRAFTS = (
+    "intros. trivial. trivial.",
+    "intros H. destruct H. split. exact H. assumption.",
+    "intros a b. left. trivial. right.",
+    "intros. destruct h. right. trivial. left. trivial.",
+)
+
+
+@pytest.mark.parametrize("search", ["palm", "sample-proofs"])
+def test_of_whole_proofs_too(call: Any, here: Path, search: str) -> None:
+    (here / "proofs.json").write_text(json.dumps({"*": DRAFTS}))
+    words = ("eval", "--env", "fake", "--model", "scripted-proofs", "--set", "policy.file=proofs.json")
+    words += (
+        "--data",
+        "fake",
+        "--limit",
+        "20",
+        "--search",
+        search,
+        "--budgets",
+        "2,5,20",
+        "--no-trajectories",
+    )
+    assert call(*words, "--out", "derived").code == 0
+    assert call(*words, "--out", "run", "--separate").code == 0
+    derived, run = IterationResult.load(here / "derived"), IterationResult.load(here / "run")
+    assert theorems(derived) == theorems(run)
+    assert [each.method for each in derived.budgets] == ["derived", "derived", "run"]
+    assert 0 < run.budgets[0].proved < run.budgets[2].proved
+
+
 def test_a_search_that_does_not_say_is_run_for_each_budget(call: Any, here: Path) -> None:
     words = (*FAKE, "--budgets", "2c,4c", "--set", "search.siblings=2", "--out", "e")
     assert call(*words).code == 0
