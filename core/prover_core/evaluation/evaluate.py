@@ -36,6 +36,7 @@ __all__ = ["Evaluation", "Evaluator", "open_evaluation"]
 
 RUNS = "runs"
 _RESULTS = "results.jsonl"
+_MADE_FIRST = frozenset({"lock", "config.yaml", "provenance.json"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +270,7 @@ class Evaluator:
                 self._tell(f"warning: {path}: not as when the run was begun: {line}")
             return store
         if path.is_dir():  # killed while it was being made: nothing is in it yet
+            _need_nothing(path)
             shutil.rmtree(path)
         mapping = resolved.to_mapping() | {"cwd": self.plan.cwd}
         return RunStore.create(path, mapping, provenance, trajectories=resolved.config.trajectories)
@@ -333,6 +335,21 @@ def _present(folder: Path) -> list[str]:
 
 def _unusable(folder: Path, error: OSError) -> RunStoreError:
     return RunStoreError(f"{folder} cannot be used as --out: {error.strerror or error}")
+
+
+def _need_nothing(path: Path) -> None:
+    """Nothing but what the making of a run directory leaves before there is a result.
+
+    :raises RunStoreError: something else is there, which must not be lost.
+    """
+    for file in sorted(path.rglob("*")):
+        made = file.name in _MADE_FIRST or file.suffix == ".tmp"
+        if file.is_file() and file.stat().st_size and not made:
+            msg = (
+                f"{path} has no {_RESULTS}, and holds {file.relative_to(path)}: put the one back, or move "
+                "the other away"
+            )
+            raise RunStoreError(msg)
 
 
 def _details(run: ResolvedRun, parts: Parts) -> dict[str, str]:

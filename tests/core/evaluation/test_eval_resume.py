@@ -133,6 +133,36 @@ def test_theorems_that_changed_meanwhile_are_not_taken_for_those_that_were_tried
     assert (here / "e/result.json").read_bytes() == found
 
 
+def test_a_run_without_its_results_is_not_thrown_away(call: Any, here: Path) -> None:
+    words = [
+        "eval",
+        "--env",
+        "fake",
+        "--model",
+        "scripted",
+        "--data",
+        "fake",
+        "--limit",
+        "3",
+        "--budgets",
+        "9",
+    ]
+    assert call(*words, "--out", "e").code == 0
+    whole = IterationResult.load(here / "e")
+    (run,) = here.glob("e/runs/*/*")
+    (run / "results.jsonl").rename(here / "kept.jsonl")
+    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+    answer = call("eval", "--out", "e", "--resume")
+    assert answer.code == 2 and "has no results.jsonl, and holds log.jsonl" in answer.err
+    assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
+    for file in before:  # as a kill leaves it that hits the making of the directory
+        if file.name not in ("config.yaml", "lock"):
+            file.unlink()
+    (run / "log.jsonl").touch()
+    assert call("eval", "--out", "e", "--resume").code == 0
+    assert IterationResult.load(here / "e").comparable() == whole.comparable()
+
+
 def test_another_version_meanwhile_is_noted(call: Any, here: Path) -> None:
     words = [
         "eval",
