@@ -359,11 +359,11 @@ def _details(run: ResolvedRun, parts: Parts) -> dict[str, str]:
 
 
 def _tell_apart(sources: Sequence[_Source]) -> None:
-    """Before an id that several sources use goes the folder's name, in each, whatever their order is."""
+    """Before an id that several sources use goes the source's name, in each, whatever their order is."""
     used = Counter(id for source in sources for id in {theorem.id for theorem in source.theorems})
     for source in sources:
         shared = (theorem.id for theorem in source.theorems if used[theorem.id] > 1)
-        source.ids = {id: f"{source.folder.name}/{id}" for id in shared}
+        source.ids = {id: f"{source.reference}/{id}" for id in shared}
 
 
 def _set_projects(sources: Sequence[_Source]) -> None:

@@ -35,6 +35,9 @@ def test_what_it_leaves(call: Any, here: Path) -> None:
     assert result.toolchain is not None and result.toolchain.prover == "fake"
     assert max(map(len, answer.out.splitlines())) <= 80
     assert "prover compare e OTHER" in answer.out
+    spaced = call(*FAKE, "--data", "fake", "--limit", "1", "--budgets", "5", "--out", "of two words").out
+    assert "prover compare 'of two words' OTHER" in spaced
+    assert "prover summary 'of two words/runs/fake/5t'" in spaced
 
 
 def test_attempts_differ_and_are_the_same_when_made_again(call: Any, here: Path) -> None:
@@ -166,7 +169,7 @@ def test_the_same_ids_in_two_sources_stay_apart(call: Any, here: Path) -> None:
     budget = IterationResult.load(here / "e").budgets[0]
     ids = {theorem.id for theorem in budget.theorems}
     assert len(ids) == 9 == budget.planned
-    assert {"fake-and_i/fake:and_imp", "fake-and_/fake:and_imp", "fake:and_swap"} <= ids
+    assert {"fake:and_i*/fake:and_imp", "fake:and_*/fake:and_imp", "fake:and_swap"} <= ids
     # the other way round they are called the same, so that a comparison sets each beside itself
     assert call(*FAKE, *second, *first, "--budgets", "9", "--out", "f").code == 0
     assert {theorem.id for theorem in IterationResult.load(here / "f").budgets[0].theorems} == ids
