@@ -71,13 +71,15 @@ def comparison_markdown(comparison: Comparison) -> Iterator[str]:
 
 def difference(value: float) -> str:
     """A difference of two shares, in percentage points."""
-    return f"{100 * value:+.1f}"
+    return f"{round(100 * value, 1) + 0.0:+.1f}"  # no minus before a zero
 
 
 def p_value(p: float) -> str:
     """A p-value, to two digits."""
     if p >= 0.9995:
         return "1"
+    if p < 1e-99:
+        return "<1e-99"
     return f"{p:.3f}" if p >= 0.001 else f"{p:.1e}"
 
 
@@ -165,7 +167,7 @@ def _sides(
 
 def _delta(budget: BudgetComparison, pair: PairComparison, several: bool) -> list[object]:
     """The second minus the first, in percentage points where it is a share."""
-    span = f"{100 * pair.difference_low:+.1f} to {100 * pair.difference_high:+.1f} pp"
+    span = f"{_span(pair)} pp"
     first, second = budget.sides
     row: list[object] = [
         "delta",
@@ -198,13 +200,17 @@ def _pairs(
             pair.only_second,
             pair.neither,
             difference(pair.difference),
-            f"{100 * pair.difference_low:+.1f} to {100 * pair.difference_high:+.1f}",
+            _span(pair),
             p_value(pair.p),
             p_value(pair.p_holm),
         )
         for pair in budget.pairs
     ]
     return heads, list(rows)
+
+
+def _span(pair: PairComparison) -> str:
+    return f"{difference(pair.difference_low)} to {difference(pair.difference_high)}"
 
 
 def _ids(budget: BudgetComparison, list_ids: bool) -> Iterator[str]:

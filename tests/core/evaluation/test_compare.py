@@ -10,6 +10,7 @@ import pytest
 from eval_records import F, P, budget, compare, outcomes, result
 from scipy import stats
 
+from prover_core.cli.compare_text import difference, p_value
 from prover_core.errors import DataError
 from prover_core.evaluation.comparison import Comparison
 from prover_core.evaluation.pairing import Equivalence, Pair, PairingTable
@@ -193,3 +194,8 @@ def test_run_directories_are_compared_too(call: Any, here: Path) -> None:
     assert data["budgets"] == ["20t"]
     assert data["subsets"][0]["budgets"][0]["theorems"] == 12
     assert any("search" in note for note in data["notes"])
+
+
+def test_how_figures_are_written() -> None:
+    assert [difference(value) for value in (0.0, -0.0004, 0.0312, -1.0)] == ["+0.0", "+0.0", "+3.1", "-100.0"]
+    assert [p_value(p) for p in (1.0, 0.04996, 0.00031, 0.0)] == ["1", "0.050", "3.1e-04", "<1e-99"]
