@@ -30,6 +30,7 @@ from prover_core.runner import Runner, RunSettings, stop_on_signals
 from prover_core.runner.configured import choose_theorems, make_runner, run_provenance, run_settings
 from prover_core.store import AttemptStatus, RunStore, data_hash
 from prover_core.store.lock import RunLock
+from prover_core.store.records import writable_text
 from prover_core.types import Theorem
 
 __all__ = ["Evaluation", "Evaluator", "open_evaluation"]
@@ -191,7 +192,7 @@ class Evaluator:
             except (UserError, MachineryError, OSError) as error:
                 if len(resolved) == 1:
                     raise
-                source.problem = str(error).strip() or type(error).__name__
+                source.problem = writable_text(str(error).strip()) or type(error).__name__
                 self._tell(f"warning: --data {reference} is left out: {source.problem}")
         if all(source.problem for source in found):
             msg = "none of the sources can be used:\n" + "\n".join(
@@ -354,7 +355,8 @@ def _need_nothing(path: Path) -> None:
 
 def _details(run: ResolvedRun, parts: Parts) -> dict[str, str]:
     with contextlib.suppress(UserError):
-        return dict(build_source(run, parts.environment).describe().details)
+        details = build_source(run, parts.environment).describe().details
+        return {writable_text(key): writable_text(value) for key, value in details.items()}
     return {}
 
 

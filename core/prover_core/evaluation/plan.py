@@ -18,6 +18,7 @@ from prover_core.evaluation.budgets import EvaluationBudget, parse_budgets
 from prover_core.evaluation.published import read_published
 from prover_core.plugins.manager import PluginManager
 from prover_core.store.files import write_atomically
+from prover_core.store.records import writable_text
 
 __all__ = ["MAY_CHANGE", "PLAN_FILE", "EvaluationPlan", "EvaluationRequest", "make_plan"]
 
@@ -146,6 +147,12 @@ def make_plan(request: EvaluationRequest, manager: PluginManager) -> tuple[Evalu
     ks = _ks(request, problems)
     if twice := sorted({d for d in request.data if list(request.data).count(d) > 1}):
         problems.append(f"--data {twice[0]} is given twice; give it once")
+    texts = (*request.data, request.name, request.split, str(request.published or ""))
+    problems += [
+        f"{writable_text(text)}: this is not UTF-8, so plan.json cannot hold it; rename it"
+        for text in texts
+        if writable_text(text) != text
+    ]
     if request.published is not None and not request.published.is_file():
         problems.append(f"--published {request.published}: there is no such file")
     elif request.published is not None:  # now, and not after hours of search

@@ -22,7 +22,7 @@ from prover_core.evaluation.results import (
     statement_hash,
 )
 from prover_core.evaluation.statistics import mean_interval, pass_at_k, wilson_interval
-from prover_core.store.records import AttemptRecord, AttemptStatus
+from prover_core.store.records import AttemptRecord, AttemptStatus, writable_text
 from prover_core.store.summary import area_of
 from prover_core.types import Theorem
 
@@ -87,9 +87,9 @@ class Tally:
                 id,
                 _Entry(
                     id=id,
-                    name=theorem.name,
+                    name=writable_text(theorem.name),
                     prover=theorem.prover,
-                    project=project or theorem.project,
+                    project=writable_text(project or theorem.project),
                     statement_hash=statement_hash(theorem.statement),
                 ),
             )

@@ -163,6 +163,20 @@ def test_a_run_without_its_results_is_not_thrown_away(call: Any, here: Path) -> 
     assert IterationResult.load(here / "e").comparable() == whole.comparable()
 
 
+def test_names_that_are_no_utf_8(call: Any, here: Path) -> None:
+    coq = any_coq()
+    (here / "odd").mkdir()
+    (here / "odd" / os.fsdecode(b"\xff.v")).write_text("Lemma a : True.\nProof. exact I. Qed.\n")
+    words = ["eval", "--env", "coq", "--model", "tactics", "--set", f"env.bin={coq.bin}", "--budgets", "2"]
+    assert call(*words, "--data", "coq-files:odd", "--by", "project", "--out", "e").code == 0
+    (theorem,) = IterationResult.load(here / "e").budgets[0].theorems
+    assert theorem.id == "\\udcff.v:a"  # in letters, in the records as in the result
+    again = call("eval", "--out", "e", "--resume", "--json")
+    assert again.code == 0 and "0 to attempt (1 done before)" in again.err
+    refused = call(*words, "--data", "coq-files:" + os.fsdecode(b"odd/\xff.v"), "--out", "f")
+    assert refused.code == 2 and "this is not UTF-8" in refused.err
+
+
 def test_another_version_meanwhile_is_noted(call: Any, here: Path) -> None:
     words = [
         "eval",
