@@ -35,6 +35,7 @@ from prover_core.evaluation.statistics import (
     pass_at_k,
     wilson_interval,
 )
+from prover_core.store.records import writable_text
 
 __all__ = ["compare_results"]
 
@@ -78,7 +79,7 @@ def compare_results(
         inputs=tuple(
             ComparedInput(
                 label=label,
-                path=str(path),
+                path=writable_text(str(path)),
                 env=result.env,
                 prover=result.prover,
                 version=result.toolchain.version if result.toolchain else "",
@@ -294,7 +295,7 @@ def _labels(results: Sequence[IterationResult], paths: Sequence[Path]) -> list[s
     for index, path in enumerate(paths):
         if own.count(own[index]) > 1:
             folder = path.absolute().parent if path.name == RESULT_FILE else path.absolute()
-            labels[index] = folder.name or own[index]
+            labels[index] = writable_text(folder.name) or own[index]
     return [
         label if labels.count(label) == 1 else f"{label} #{labels[: index + 1].count(label)}"
         for index, label in enumerate(labels)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from eval_records import F, P, X, budget, compare, outcomes, result
 
 from prover_core.evaluation import IterationResult
+from prover_core.evaluation.comparison import Comparison
 from prover_core.evaluation.pairing import Equivalence, Pair, PairingTable
 from prover_core.evaluation.results import BestProof, TheoremResult
 
@@ -203,3 +206,25 @@ def test_what_is_left_out_in_narrow_terminals_and_in_markdown(
     shown = call("compare", "a.json", "b.json").out.splitlines()
     prose = shown[shown.index("left out, because not all of them have it:") :]
     assert max(map(len, prose)) <= 60
+
+
+def test_folders_whose_names_are_no_utf_8(call: Any, program: Path, here: Path) -> None:
+    first, second = os.fsdecode(b"x\xff"), os.fsdecode(b"y\xff")
+    words = [
+        "eval",
+        "--env",
+        "fake",
+        "--model",
+        "scripted",
+        "--data",
+        "fake",
+        "--limit",
+        "2",
+        "--budgets",
+        "9",
+    ]
+    subprocess.run([program, *words, "--out", first], check=True, capture_output=True, timeout=60)
+    (here / first).rename(here / second)
+    subprocess.run([program, *words, "--out", first], check=True, capture_output=True, timeout=60)
+    found = Comparison.model_validate_json(call("compare", first, second, "--json").out)
+    assert [each.label for each in found.inputs] == ["x\\udcff", "y\\udcff"]
