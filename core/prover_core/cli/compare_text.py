@@ -11,7 +11,6 @@ from prover_core.evaluation.comparison import BudgetComparison, Comparison, Left
 
 __all__ = ["comparison_lines", "comparison_markdown", "difference", "p_value"]
 
-_WIDTH = 80
 _SHOWN_IDS = 5
 _FEW = 10
 _LONG = 16
@@ -30,26 +29,34 @@ def comparison_lines(comparison: Comparison, *, list_ids: bool = False) -> Itera
             yield f"== {subset.description} =="
         for budget in subset.budgets:
             yield ""
-            yield _heading(budget)
+            yield from wrapped(_heading(budget))
+            if not budget.theorems:
+                continue
             yield from columns(*_sides(budget, letters))
             yield ""
             yield from columns(*_pairs(budget, subset, letters))
             yield from _ids(budget, list_ids)
-    yield from _left_out(comparison, list_ids)
+    for line in _left_out(comparison, list_ids):
+        yield from wrapped(line) or [""]
     yield ""
-    yield from wrapped(_explained(comparison), _WIDTH)
+    yield from wrapped(_explained(comparison))
 
 
 def comparison_markdown(comparison: Comparison) -> Iterator[str]:
     """For a README, an issue, a paper's notes."""
     yield from markdown(*_inputs(comparison, {}))
+    if said := list(_said(comparison)):
+        yield ""
+        yield from (f"- {line}" for line in said)
     for subset in comparison.subsets:
         if len(comparison.subsets) > 1:
             yield ""
             yield f"## {subset.description.capitalize()}"
         for budget in subset.budgets:
             yield ""
-            yield f"### {_heading(budget).removesuffix(':')}"
+            yield f"### {_heading(budget)}"
+            if not budget.theorems:
+                continue
             yield ""
             yield from markdown(*_sides(budget, {}))
             yield ""
@@ -64,13 +71,15 @@ def comparison_markdown(comparison: Comparison) -> Iterator[str]:
 
 def difference(value: float) -> str:
     """A difference of two shares, in percentage points."""
-    return f"{100 * value:+.1f}"
+    return f"{round(100 * value, 1) + 0.0:+.1f}"  # no minus before a zero
 
 
 def p_value(p: float) -> str:
     """A p-value, to two digits."""
     if p >= 0.9995:
         return "1"
+    if p < 1e-99:
+        return "<1e-99"
     return f"{p:.3f}" if p >= 0.001 else f"{p:.1e}"
 
 
@@ -88,10 +97,18 @@ def _opening(comparison: Comparison, letters: Mapping[str, str]) -> Iterator[str
         if letter != label:
             yield f"{letter} = {label}"
     yield from columns(*_inputs(comparison, letters))
+    for line in _said(comparison):
+        yield from wrapped(line)
+
+
+def _said(comparison: Comparison) -> Iterator[str]:
+    """What a reader must know before the figures."""
     if comparison.pairs:
-        yield f"paired by {comparison.pairs}"
+        counts = comparison.equivalence.items()
+        flags = ", ".join(f"{count} {flag}" for flag, count in counts if count)
+        yield f"paired by {comparison.pairs}; statements of the problems compared: {flags}"
     for note in comparison.notes:
-        yield from wrapped(f"note: {note}", _WIDTH)
+        yield f"note: {note}"
 
 
 def _inputs(
@@ -116,7 +133,12 @@ def _heading(budget: BudgetComparison) -> str:
     inconclusive = len(budget.inconclusive)
     less = f" ({inconclusive} left out: no conclusive attempt in one of them)" if inconclusive else ""
     theorems = "theorem" if budget.theorems == 1 else "theorems"
-    return f"budget {budget.budget}{attempts}: {budget.theorems} common {theorems}{less}"
+    uneven = (
+        f"; at {budget.uneven} of them one has fewer conclusive attempts than another, so fewer chances"
+        if budget.uneven
+        else ""
+    )
+    return f"budget {budget.budget}{attempts}: {budget.theorems} common {theorems}{less}{uneven}"
 
 
 def _sides(
@@ -145,7 +167,7 @@ def _sides(
 
 def _delta(budget: BudgetComparison, pair: PairComparison, several: bool) -> list[object]:
     """The second minus the first, in percentage points where it is a share."""
-    span = f"{100 * pair.difference_low:+.1f} to {100 * pair.difference_high:+.1f} pp"
+    span = f"{_span(pair)} pp"
     first, second = budget.sides
     row: list[object] = [
         "delta",
@@ -178,13 +200,17 @@ def _pairs(
             pair.only_second,
             pair.neither,
             difference(pair.difference),
-            f"{100 * pair.difference_low:+.1f} to {100 * pair.difference_high:+.1f}",
+            _span(pair),
             p_value(pair.p),
             p_value(pair.p_holm),
         )
         for pair in budget.pairs
     ]
     return heads, list(rows)
+
+
+def _span(pair: PairComparison) -> str:
+    return f"{difference(pair.difference_low)} to {difference(pair.difference_high)}"
 
 
 def _ids(budget: BudgetComparison, list_ids: bool) -> Iterator[str]:
@@ -218,7 +244,7 @@ def _left_out_of(left: LeftOut, list_ids: bool) -> Iterator[str]:
         shown = ids if list_ids else ids[:_SHOWN_IDS]
         more = f", and {len(ids) - len(shown)} more (--list)" if len(ids) > len(shown) else ""
         counted = f"{len(ids)} {what}" if len(ids) > 1 else what.replace("theorems", "1 theorem")
-        yield from wrapped(f"  {left.label}: {counted}: {', '.join(shown)}{more}", _WIDTH)
+        yield f"  {left.label}: {counted}: {', '.join(shown)}{more}"
 
 
 def _explained(comparison: Comparison) -> str:
@@ -243,6 +269,7 @@ def _explained(comparison: Comparison) -> str:
     star = " *: read from searches with a larger budget." if derived else ""
     return (
         "A theorem counts as proved if any of the attempts proved it. P: exact McNemar test of the theorems "
-        "that only one of two proved. Differences: intervals of a paired bootstrap over theorems, in "
-        f"percentage points. Tries and seconds: medians of the best proofs.{pairs}{several}{warning}{star}"
+        "that only one of two proved. Differences: intervals of a paired bootstrap over theorems (of "
+        "Wilson's width where no theorem tells two apart), in percentage points. Tries and seconds: medians "
+        f"of the best proofs of what all of them proved.{pairs}{several}{warning}{star}"
     )

@@ -19,7 +19,9 @@ def result_lines(result: IterationResult) -> Iterator[str]:
     theorems = max((budget.planned for budget in result.budgets), default=0)
     attempts = f", {result.attempts} attempts at each" if result.attempts > 1 else ""
     split = f" ({result.split})" if result.split else ""
-    yield from wrapped(f"{result.label} on {references}{split}: {theorems} theorems{attempts}", _WIDTH)
+    yield from wrapped(
+        f"{result.label} on {references}{split}: {theorems} theorem{'' if theorems == 1 else 's'}{attempts}"
+    )
     if result.toolchain is not None:
         yield f"{result.toolchain.prover} {result.toolchain.version}, search {result.search}"
     yield ""
@@ -30,7 +32,7 @@ def result_lines(result: IterationResult) -> Iterator[str]:
                 budget_label(each),
                 each.proved,
                 each.evaluated,
-                percent(each.rate),
+                percent(each.rate) if each.evaluated else "-",
                 interval(each.rate_low, each.rate_high),
                 seconds(each.costs.seconds_median),
                 seconds(each.costs.seconds_total),
@@ -43,12 +45,14 @@ def result_lines(result: IterationResult) -> Iterator[str]:
         yield from pass_lines(result.budgets)
     yield ""
     yield from _cost_lines(result.budgets)
-    yield ""
     yield from _failure_lines(result.budgets)
+    yield ""
+    yield from wrapped(_explained(result))
     for each in result.budgets:
         if each.projects:
             yield ""
-            yield f"by project, with {each.budget}:"
+            of = " (median: of a theorem, its attempts together)" if result.attempts > 1 else ""
+            yield f"by project, with {each.budget}{of}:"
             yield from project_lines(each.projects)
     if result.budgets:
         yield from _published_lines(result.budgets[-1].projects)
@@ -56,13 +60,13 @@ def result_lines(result: IterationResult) -> Iterator[str]:
         if source.problem:
             first = source.problem.partition("\n")[0]
             what = "broken off" if source.theorems else "left out"
-            yield from wrapped(f"{what}: {source.reference}: {first}", _WIDTH)
+            yield from wrapped(f"{what}: {source.reference}: {first}")
         left_out = {key: value for key, value in source.details.items() if key.startswith("left out")}
         for what, count in left_out.items():
             yield f"{source.reference}: {what}: {count}"
     for note in result.notes:
         yield ""
-        yield from wrapped(f"note: {note}", _WIDTH)
+        yield from wrapped(f"note: {note}")
 
 
 def pass_lines(budgets: Sequence[BudgetResult]) -> Iterator[str]:
@@ -73,15 +77,18 @@ def pass_lines(budgets: Sequence[BudgetResult]) -> Iterator[str]:
         rows = []
         for budget in budgets:
             cells = [
-                f"{percent(p.value)} [{100 * p.low:.1f}, {100 * p.high:.1f}]"
+                f"{percent(p.value)} [{100 * p.low:.1f}, {100 * p.high:.1f}]" if p.theorems else "-"
                 for p in budget.pass_at
                 if p.k in some
             ]
             rows.append((budget.budget, *cells))
         yield from columns(("BUDGET", *(f"PASS@{k} [95 %]" for k in some)), rows)
-    left_out = {each.k: each.left_out for budget in budgets for each in budget.pass_at if each.left_out}
-    for k, count in left_out.items():
-        yield f"pass@{k} leaves out {count} theorems with fewer than {k} conclusive attempts"
+    for k in ks:
+        left_out = {b.budget: p.left_out for b in budgets for p in b.pass_at if p.k == k and p.left_out}
+        if left_out:
+            counts = ", ".join(f"{count} with {budget}" for budget, count in left_out.items())
+            what = f"pass@{k} leaves out theorems with fewer than {k} conclusive attempts: {counts}"
+            yield from wrapped(what)
 
 
 def project_lines(projects: Sequence[ProjectResult]) -> Iterator[str]:
@@ -105,7 +112,7 @@ def project_lines(projects: Sequence[ProjectResult]) -> Iterator[str]:
     yield from columns([*heads, "PUBLISHED", "RATE"] if with_figures else heads, rows)
     for project in projects:
         if project.problem and project.theorems:
-            yield from wrapped(f"{project.project}: {project.problem}", _WIDTH)
+            yield from wrapped(f"{project.project}: {project.problem}")
 
 
 def _published_lines(projects: Sequence[ProjectResult]) -> Iterator[str]:
@@ -114,10 +121,10 @@ def _published_lines(projects: Sequence[ProjectResult]) -> Iterator[str]:
         figure = project.published
         if figure is not None and (figure.same_ids != figure.total or figure.note):
             note = f"; {figure.note}" if figure.note else ""
+            ours = f" (proved here: {figure.same_proved}/{figure.same_evaluated})" if figure.same_ids else ""
             yield from wrapped(
-                f"{project.project}: {figure.same_ids} of its {project.theorems} theorems here are among the "
-                f"{figure.total} of the published figure ({figure.source}){note}",
-                _WIDTH,
+                f"{project.project}: {figure.same_ids} of its {project.theorems} theorems here{ours} are "
+                f"among the {figure.total} of the published figure ({figure.source}){note}"
             )
 
 
@@ -147,15 +154,27 @@ def seconds(value: float | None) -> str:
     return f"{value / 60:.0f} min" if value < 36000 else f"{value / 3600:.1f} h"
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """Lines of at most ``width`` characters; later ones are indented."""
+def wrapped(text: str, width: int = _WIDTH) -> list[str]:
+    """Lines of at most ``width`` characters, or as wide as a narrower terminal; later ones are indented."""
+    import shutil
     import textwrap
 
+    width = min(width, max(20, shutil.get_terminal_size((width, 24)).columns))
     return textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
+
+
+def _explained(result: IterationResult) -> str:
+    """What the figures are of."""
+    proved = "Proved: in any of the attempts. " if result.attempts > 1 else ""
+    return (
+        f"{proved}Rate: of theorems with a conclusive attempt (Wilson's interval). Median: of an attempt; "
+        "total: of all of them, added up over workers. Tries/s: in the prover's time, of one worker."
+    )
 
 
 def _cost_lines(budgets: Sequence[BudgetResult]) -> Iterator[str]:
     rows = []
+    counted = any(each.costs.tokens for each in budgets)
     for each in budgets:
         costs = each.costs
         rows.append(
@@ -167,15 +186,18 @@ def _cost_lines(budgets: Sequence[BudgetResult]) -> Iterator[str]:
                 seconds(costs.seconds_verify),
                 costs.tries,
                 costs.model_calls,
+                *([costs.tokens] if counted else []),
                 f"{costs.tries_per_second:g}",
             )
         )
-    heads = ("TIME IN", "PROVER", "MODEL", "OPENING", "CHECKING", "TRIES", "CALLS", "TRIES/S")
+    tokens = ["TOKENS"] if counted else []
+    heads = ("TIME IN", "PROVER", "MODEL", "OPENING", "CHECKING", "TRIES", "CALLS", *tokens, "TRIES/S")
     yield from columns(heads, rows)
 
 
 def _failure_lines(budgets: Sequence[BudgetResult]) -> Iterator[str]:
     kinds = sorted({kind for each in budgets for kind in each.failures})
     if kinds:
+        yield ""
         rows = [(kind, *(each.failures.get(kind, 0) for each in budgets)) for kind in kinds]
         yield from columns(("ATTEMPTS THAT ENDED AS", *(each.budget for each in budgets)), rows)

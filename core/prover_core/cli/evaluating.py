@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from prover_core.display import make_display
 from prover_core.errors import ConfigError
 from prover_core.evaluation.evaluate import Evaluation, Evaluator, open_evaluation
 from prover_core.evaluation.plan import MAY_CHANGE, EvaluationPlan, EvaluationRequest, make_plan
+from prover_core.evaluation.results import RESULT_FILE
 from prover_core.plugins.manager import PluginManager, installed_plugins
 
 __all__ = ["EvalOptions", "evaluate"]
@@ -81,12 +83,13 @@ def _report(evaluation: Evaluation, folder: Path, options: EvalOptions) -> int:
     say()
     for line in result_lines(evaluation.result):
         say(line)
-    say(f"\nresult: {shown}/result.json")
+    say(f"\nresult: {folder / RESULT_FILE}")
     say("next:")
     if any(budget.excluded for budget in evaluation.result.budgets):
         say(f"  prover eval --out {shown} --resume --retry crashed,unchecked,unavailable")
     say(f"  prover compare {shown} OTHER    # paired, on the theorems that both have")
-    say(f"  prover summary {shown}/{evaluation.result.run_dirs[-1]}    # every proof found")
+    run = _shown(folder / evaluation.result.run_dirs[-1])
+    say(f"  prover summary {run}    # every proof found")
     return exits.OK
 
 
@@ -159,7 +162,7 @@ def _default_out(options: EvalOptions) -> Path:
 
 
 def _shown(path: Path) -> str:
-    """``path`` as it is shortest from here."""
+    """``path`` as it is shortest from here, and as a shell takes it."""
     with contextlib.suppress(ValueError):
-        return str(path.absolute().relative_to(Path.cwd()))
-    return str(path.absolute())
+        return shlex.quote(str(path.absolute().relative_to(Path.cwd())))
+    return shlex.quote(str(path.absolute()))

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -25,7 +23,9 @@ from prover_core.evaluation.comparison import (
     SideResult,
     Subset,
 )
+from prover_core.evaluation.matching import Matched, Matching, match, of_budget, subsets
 from prover_core.evaluation.pairing import Equivalence, PairingTable
+from prover_core.evaluation.reservations import comparison_notes
 from prover_core.evaluation.results import RESULT_FILE, BudgetResult, IterationResult, TheoremResult
 from prover_core.evaluation.statistics import (
     holm,
@@ -35,19 +35,9 @@ from prover_core.evaluation.statistics import (
     pass_at_k,
     wilson_interval,
 )
+from prover_core.store.records import writable_text
 
 __all__ = ["compare_results"]
-
-_ALL: Final = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class _Matched:
-    """One theorem, or one problem of a pairing table, under one budget in every input."""
-
-    key: str
-    theorems: tuple[TheoremResult, ...]
-    equivalence: Equivalence | None = None
 
 
 def compare_results(
@@ -73,22 +63,23 @@ def compare_results(
     for index, result in enumerate(results):
         mine = [each.budget for each in result.budgets if each.budget not in budgets]
         left_out[index] = left_out[index].model_copy(update={"budgets": tuple(mine)})
-    matched = {budget: _match(results, budget, pairs) for budget in budgets}
-    first = budgets[0]
-    _need_theorems(matched[first][0], results, labels, pairs)
+    matched = {budget: match(results, budget, pairs) for budget in budgets}
+    first = matched[budgets[0]]
+    _need_theorems(first, results, labels, pairs)
     left_out = [
-        each.model_copy(update={"theorems": matched[first][1][i], "other_statement": matched[first][2][i]})
+        each.model_copy(update={"theorems": first.missing[i], "other_statement": first.changed[i]})
         for i, each in enumerate(left_out)
     ]
-    subsets = [
-        _subset(name, description, flags, results, matched, labels, seed)
-        for name, description, flags in _subsets(pairs, matched[first][0])
+    rows = {budget: matching.rows for budget, matching in matched.items()}
+    found = [
+        _subset(name, description, flags, results, rows, labels, seed)
+        for name, description, flags in subsets(first)
     ]
     return Comparison(
         inputs=tuple(
             ComparedInput(
                 label=label,
-                path=str(path),
+                path=writable_text(str(path)),
                 env=result.env,
                 prover=result.prover,
                 version=result.toolchain.version if result.toolchain else "",
@@ -102,10 +93,11 @@ def compare_results(
             for label, path, result in zip(labels, paths, results, strict=True)
         ),
         pairs=pairs.name if pairs is not None else "",
+        equivalence={flag.value: count for flag, count in first.equivalence().items()},
         budgets=tuple(budgets),
         left_out=tuple(left_out),
-        subsets=tuple(subsets),
-        notes=tuple(_notes(results, labels)),
+        subsets=tuple(found),
+        notes=tuple(comparison_notes(results, labels, first)),
     )
 
 
@@ -124,72 +116,22 @@ def _common_budgets(results: Sequence[IterationResult], labels: Sequence[str]) -
     return found
 
 
-def _match(
-    results: Sequence[IterationResult], budget: str, pairs: PairingTable | None
-) -> tuple[list[_Matched], list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """What all inputs have; and for each input the theorems left out, and those of another statement."""
-    tables = [_keyed(_of(result, budget), pairs) for result in results]
-    matched: list[_Matched] = []
-    missing: list[list[str]] = [[] for _ in results]
-    changed: list[list[str]] = [[] for _ in results]
-    common = set(tables[0]).intersection(*tables[1:])
-    for index, table in enumerate(tables):
-        missing[index] += [theorem.id for key, (theorem, _) in table.items() if key not in common]
-        missing[index] += [
-            t.id for t in _of(results[index], budget).theorems if pairs and not _found(pairs, t)
-        ]
-    for key in (key for key in tables[0] if key in common):
-        theorems = tuple(table[key][0] for table in tables)
-        hashes = {theorem.statement_hash for theorem in theorems}
-        if pairs is None and len(hashes) > 1:
-            for index, theorem in enumerate(theorems):
-                changed[index].append(theorem.id)
-            continue
-        matched.append(_Matched(key, theorems, tables[0][key][1]))
-    return matched, [tuple(ids) for ids in missing], [tuple(ids) for ids in changed]
-
-
-def _of(result: IterationResult, budget: str) -> BudgetResult:
-    found = result.budget(budget)
-    if found is None:
-        msg = f"{result.label} has no budget {budget}"
-        raise DataError(msg)
-    return found
-
-
-def _found(pairs: PairingTable, theorem: TheoremResult) -> bool:
-    return pairs.find(theorem.prover, theorem.id, theorem.name) is not None
-
-
-def _keyed(
-    result: BudgetResult, pairs: PairingTable | None
-) -> dict[str, tuple[TheoremResult, Equivalence | None]]:
-    """Theorem id, or problem of the pairing table -> theorem and flag; of several, the first."""
-    table: dict[str, tuple[TheoremResult, Equivalence | None]] = {}
-    for theorem in result.theorems:
-        if pairs is None:
-            table[theorem.id] = (theorem, None)
-            continue
-        pair = pairs.find(theorem.prover, theorem.id, theorem.name)
-        if pair is not None:
-            table.setdefault(pair.problem, (theorem, pair.equivalence))
-    return table
-
-
 def _need_theorems(
-    matched: Sequence[_Matched],
+    matched: Matching,
     results: Sequence[IterationResult],
     labels: Sequence[str],
     pairs: PairingTable | None,
 ) -> None:
-    if matched:
+    if matched.rows:
         return
     counts = ", ".join(
         f"{label} {max(each.planned for each in result.budgets)}"
         for label, result in zip(labels, results, strict=True)
     )
     msg = f"they have no theorem in common (theorems: {counts})"
-    if pairs is not None:
+    if empty := [label for label, each in zip(labels, results, strict=True) if not _any_theorem(each)]:
+        msg += f": there is none in {' and '.join(empty)}"
+    elif pairs is not None:
         msg += f", not even by the pairing table {pairs.name}: does it hold their theorems?"
     elif len({result.prover for result in results}) > 1:
         msg += "; they are of different provers: say which theorems are one problem, with --pairs"
@@ -198,24 +140,8 @@ def _need_theorems(
     raise DataError(msg)
 
 
-def _subsets(
-    pairs: PairingTable | None, matched: Sequence[_Matched]
-) -> list[tuple[str, str, frozenset[Equivalence] | None]]:
-    """Name, description and flags of each subset to be compared; ``None``: everything."""
-    found: list[tuple[str, str, frozenset[Equivalence] | None]] = [(_ALL, "", None)]
-    if pairs is None:
-        return found
-    found[0] = (_ALL, "all pairs, whatever is known of their statements", None)
-    flags = [each.equivalence for each in matched]
-    not_different = frozenset(Equivalence) - {Equivalence.DIFFERS}
-    if Equivalence.DIFFERS in flags:
-        found.append(
-            ("not known to differ", "without pairs whose statements are known to differ", not_different)
-        )
-    vouched = frozenset(flag for flag in Equivalence if flag.vouched)
-    if any(flag in vouched for flag in flags):
-        found.append(("vouched for", "only pairs whose statements are certified or audited", vouched))
-    return found
+def _any_theorem(result: IterationResult) -> bool:
+    return any(budget.theorems for budget in result.budgets)
 
 
 def _subset(
@@ -223,12 +149,12 @@ def _subset(
     description: str,
     flags: frozenset[Equivalence] | None,
     results: Sequence[IterationResult],
-    matched: Mapping[str, tuple[list[_Matched], list[tuple[str, ...]], list[tuple[str, ...]]]],
+    matched: Mapping[str, Sequence[Matched]],
     labels: Sequence[str],
     seed: int,
 ) -> Subset:
     comparisons = []
-    for budget, (rows, _, _) in matched.items():
+    for budget, rows in matched.items():
         kept = [row for row in rows if flags is None or row.equivalence in flags]
         comparisons.append(_compare_budget(budget, kept, results, labels, seed))
     tests = [pair.p for each in comparisons for pair in each.pairs]
@@ -244,13 +170,13 @@ def _subset(
 
 def _compare_budget(
     budget: str,
-    rows: Sequence[_Matched],
+    rows: Sequence[Matched],
     results: Sequence[IterationResult],
     labels: Sequence[str],
     seed: int,
 ) -> BudgetComparison:
-    attempts = min(_of(result, budget).attempts for result in results)
-    known: list[_Matched] = []
+    attempts = min(of_budget(result, budget).attempts for result in results)
+    known: list[Matched] = []
     inconclusive: list[str] = []
     for row in rows:
         if all(theorem.first(attempts)[0] > 0 for theorem in row.theorems):
@@ -262,6 +188,9 @@ def _compare_budget(
     pass_1 = [
         pass_at_k([n for n, _ in side], [c for _, c in side], 1) if side else np.empty(0) for side in counts
     ]
+    # times of what all of them proved; a cut to fewer attempts may have left the best proof out
+    whole = all(of_budget(result, budget).attempts == attempts for result in results)
+    easy = [row for row, *proved in zip(known, *solved, strict=True) if all(proved)] if whole else []
     keys = [row.key for row in known]
     pairs = [
         _pair(labels[a], labels[b], (solved[a], solved[b]), (pass_1[a], pass_1[b]), keys, attempts, seed)
@@ -269,12 +198,11 @@ def _compare_budget(
     ]
     sides = [
         _side(
-            _of(result, budget),
+            of_budget(result, budget),
             label,
             solved[i],
             pass_1[i],
-            [row.theorems[i] for row in known],
-            attempts,
+            [row.theorems[i] for row in easy],
             seed,
         )
         for i, (result, label) in enumerate(zip(results, labels, strict=True))
@@ -284,6 +212,7 @@ def _compare_budget(
         attempts=attempts,
         theorems=len(known),
         inconclusive=tuple(inconclusive),
+        uneven=sum(len({n for n, _ in row}) > 1 for row in zip(*counts, strict=True)),
         sides=tuple(sides),
         pairs=tuple(pairs),
     )
@@ -295,13 +224,12 @@ def _side(
     solved: np.typing.NDArray[np.bool_],
     pass_1: np.typing.NDArray[np.float64],
     theorems: Sequence[TheoremResult],
-    attempts: int,
     seed: int,
 ) -> SideResult:
     proved, total = int(solved.sum()), int(solved.size)
     low, high = wilson_interval(proved, total)
     interval = mean_interval(pass_1, seed=seed)
-    best = [t.best for t in theorems if t.best is not None and t.best.attempt <= attempts]
+    best = [theorem.best for theorem in theorems if theorem.best is not None]
     return SideResult(
         label=label,
         proved=proved,
@@ -367,23 +295,8 @@ def _labels(results: Sequence[IterationResult], paths: Sequence[Path]) -> list[s
     for index, path in enumerate(paths):
         if own.count(own[index]) > 1:
             folder = path.absolute().parent if path.name == RESULT_FILE else path.absolute()
-            labels[index] = folder.name or own[index]
+            labels[index] = writable_text(folder.name) or own[index]
     return [
         label if labels.count(label) == 1 else f"{label} #{labels[: index + 1].count(label)}"
         for index, label in enumerate(labels)
     ]
-
-
-def _notes(results: Sequence[IterationResult], labels: Sequence[str]) -> list[str]:
-    said = []
-    if len({result.attempts for result in results}) > 1:
-        least = min(result.attempts for result in results)
-        said.append(f"they made different numbers of attempts: only the first {least} of each are compared")
-    for what, values in (
-        ("searches", [result.search for result in results]),
-        ("seeds", [str(result.seed) for result in results]),
-    ):
-        if len(set(values)) > 1:
-            shown = ", ".join(f"{label}: {value}" for label, value in zip(labels, values, strict=True))
-            said.append(f"they differ in {what} too ({shown})")
-    return said

@@ -66,8 +66,12 @@ class SideResult(_Record):
     pass_1: float = Field(description="Mean share of the attempts that proved.")
     pass_1_low: float
     pass_1_high: float
-    seconds_median_proved: float | None = Field(default=None, description="Wall time of the best attempts.")
-    tries_median_proved: float | None = None
+    seconds_median_proved: float | None = Field(
+        default=None,
+        description="Wall time of the best attempts at the theorems that all of them proved; none where "
+        "they made different numbers of attempts.",
+    )
+    tries_median_proved: float | None = Field(default=None, description="Of the same attempts.")
     derived_from: str = ""
     costs: Costs = Field(default=Costs(), description="Of all its theorems, common or not.")
 
@@ -86,12 +90,12 @@ class PairComparison(_Record):
     p: float = Field(description="Exact McNemar test, two-sided.")
     p_holm: float = Field(description="The same, adjusted for all tests of the subset (Holm).")
     difference: float = Field(default=0.0, description="Of the shares of theorems proved.")
-    difference_low: float = Field(default=0.0, description="Of the paired bootstrap's 95 % interval.")
-    difference_high: float = 0.0
+    difference_low: float = Field(default=-1.0, description="Of the paired bootstrap's 95 % interval.")
+    difference_high: float = 1.0
     method: str = ""
     pass_1_difference: float = 0.0
-    pass_1_low: float = 0.0
-    pass_1_high: float = 0.0
+    pass_1_low: float = -1.0
+    pass_1_high: float = 1.0
 
 
 class BudgetComparison(_Record):
@@ -102,6 +106,9 @@ class BudgetComparison(_Record):
     theorems: int = Field(description="Common ones, with a conclusive attempt in each.")
     inconclusive: tuple[str, ...] = Field(
         default=(), description="Common ones about which one of them says nothing: the machinery broke."
+    )
+    uneven: int = Field(
+        default=0, description="Theorems with more conclusive attempts in one of them than in another."
     )
     sides: tuple[SideResult, ...] = ()
     pairs: tuple[PairComparison, ...] = ()
@@ -123,6 +130,9 @@ class Comparison(_Record):
     kind: Literal["polyprover-comparison"] = "polyprover-comparison"
     inputs: tuple[ComparedInput, ...]
     pairs: str = Field(default="", description="The pairing table; empty: theorems are the same by id.")
+    equivalence: dict[str, int] = Field(
+        default_factory=dict, description="Problems compared by what is known of their statements."
+    )
     budgets: tuple[str, ...]
     left_out: tuple[LeftOut, ...] = ()
     subsets: tuple[Subset, ...] = ()

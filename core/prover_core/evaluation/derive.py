@@ -7,7 +7,7 @@ as found; what took more is out of budget; what broke stays broken, because nobo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prover_core.evaluation.budgets import EvaluationBudget
 from prover_core.store.records import AttemptRecord, AttemptStatus, UsedRecord
@@ -49,8 +49,14 @@ class AttemptView:
 
 def under(record: AttemptRecord, budget: EvaluationBudget, run: EvaluationBudget) -> AttemptView:
     """The attempt under ``budget``, read from what was recorded under ``run``, which allows no less."""
-    if budget.text == run.text or record.status in _UNKNOWN or _fits(record, budget.limits):
+    if budget.text == run.text or record.status in _UNKNOWN:
         return _whole(record)
+    if _fits(record, budget.limits):
+        most = budget.budget.tries
+        whole = _whole(record)
+        if most is None or record.retries:
+            return whole
+        return replace(whole, tries=min(whole.tries, most))  # fewer siblings go to the prover at a time
     mark = next((mark for mark in record.marks if mark.budget == _written(budget)), None)
     return _cut(record, mark if mark is not None else _at_most(record, budget.limits))
 

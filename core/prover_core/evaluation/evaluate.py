@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,12 +30,14 @@ from prover_core.runner import Runner, RunSettings, stop_on_signals
 from prover_core.runner.configured import choose_theorems, make_runner, run_provenance, run_settings
 from prover_core.store import AttemptStatus, RunStore, data_hash
 from prover_core.store.lock import RunLock
+from prover_core.store.records import writable_text
 from prover_core.types import Theorem
 
 __all__ = ["Evaluation", "Evaluator", "open_evaluation"]
 
 RUNS = "runs"
 _RESULTS = "results.jsonl"
+_MADE_FIRST = frozenset({"lock", "config.yaml", "provenance.json"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ class _Source:
     reference: str
     folder: Path
     resolved: ResolvedRun
-    prefix: str = ""
+    ids: dict[str, str] = field(default_factory=dict)
+    """Other ids for those of its theorems whose own another source uses too."""
     theorems: list[Theorem] = field(default_factory=list)
     details: dict[str, str] = field(default_factory=dict)
     problem: str = ""
@@ -130,11 +134,14 @@ class Evaluator:
     def run(self) -> Evaluation:
         """Do what is left, and make the result.
 
-        :raises RunStoreError: another process is writing there, or the disk is full.
+        :raises RunStoreError: another process is writing there, the disk is full, or nothing can be written.
         :raises UserError: no source can be used.
         :raises MachineryError: nothing works any more.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unusable(self.folder, error) from error
         lock = RunLock(self.folder / "lock")
         try:
             if not (self.folder / PLAN_FILE).is_file():
@@ -185,14 +192,14 @@ class Evaluator:
             except (UserError, MachineryError, OSError) as error:
                 if len(resolved) == 1:
                     raise
-                source.problem = str(error).strip() or type(error).__name__
+                source.problem = writable_text(str(error).strip()) or type(error).__name__
                 self._tell(f"warning: --data {reference} is left out: {source.problem}")
         if all(source.problem for source in found):
             msg = "none of the sources can be used:\n" + "\n".join(
                 f"--data {source.reference}: {source.problem}" for source in found
             )
             raise DataError(msg)
-        _set_prefixes(found)
+        _tell_apart(found)
         _set_projects(found)
         return found
 
@@ -254,6 +261,9 @@ class Evaluator:
     def _store(self, path: Path, resolved: ResolvedRun, source: _Source, parts: Parts) -> RunStore:
         provenance = run_provenance(resolved, parts, source.theorems, self._manager)
         if (path / _RESULTS).is_file():
+            with RunStore.open(path) as begun:
+                if begun.provenance.data_hash != provenance.data_hash:
+                    raise _other_theorems(begun, source)
             store = RunStore.resume(path, provenance)
             for line in store.repairs:
                 self._tell(line)
@@ -261,6 +271,7 @@ class Evaluator:
                 self._tell(f"warning: {path}: not as when the run was begun: {line}")
             return store
         if path.is_dir():  # killed while it was being made: nothing is in it yet
+            _need_nothing(path)
             shutil.rmtree(path)
         mapping = resolved.to_mapping() | {"cwd": self.plan.cwd}
         return RunStore.create(path, mapping, provenance, trajectories=resolved.config.trajectories)
@@ -274,7 +285,7 @@ class Evaluator:
                 run=run,
                 theorems=source.theorems,
                 project=source.project,
-                prefix=source.prefix,
+                ids=source.ids,
             )
             for run in planned
             for source in sources
@@ -293,6 +304,18 @@ class Evaluator:
         return gather(self.plan, runs, described, self.folder, prover)
 
 
+def _other_theorems(store: RunStore, source: _Source) -> DataError:
+    """What was found says nothing about a theorem that is another one by now."""
+    now = {theorem.id: theorem.statement for theorem in source.theorems}
+    other = next((r.theorem_id for r in store.records() if now.get(r.theorem_id) != r.statement), "")
+    example = f"; {other}, for one, is another or gone" if other else ""
+    return DataError(
+        f"the theorems of --data {source.reference} are not those that the search was begun with "
+        f"({store.provenance.theorems} then, {len(now)} now{example}). Put the data back as they were, or "
+        "evaluate into another --out folder."
+    )
+
+
 def _parts(resolved: ResolvedRun) -> contextlib.AbstractContextManager[Parts]:
     return driver_parts(resolved) if resolved.config.executor == "ray" else build(resolved)
 
@@ -307,24 +330,42 @@ def _present(folder: Path) -> list[str]:
     try:
         names = [p.name for p in folder.iterdir()] if folder.exists() else []
     except OSError as error:
-        msg = f"{folder} cannot be used as --out: {error.strerror or error}"
-        raise RunStoreError(msg) from error
+        raise _unusable(folder, error) from error
     return sorted(name for name in names if name != "lock" and not name.endswith(".tmp"))
+
+
+def _unusable(folder: Path, error: OSError) -> RunStoreError:
+    return RunStoreError(f"{folder} cannot be used as --out: {error.strerror or error}")
+
+
+def _need_nothing(path: Path) -> None:
+    """Nothing but what the making of a run directory leaves before there is a result.
+
+    :raises RunStoreError: something else is there, which must not be lost.
+    """
+    for file in sorted(path.rglob("*")):
+        made = file.name in _MADE_FIRST or file.suffix == ".tmp"
+        if file.is_file() and file.stat().st_size and not made:
+            msg = (
+                f"{path} has no {_RESULTS}, and holds {file.relative_to(path)}: put the one back, or move "
+                "the other away"
+            )
+            raise RunStoreError(msg)
 
 
 def _details(run: ResolvedRun, parts: Parts) -> dict[str, str]:
     with contextlib.suppress(UserError):
-        return dict(build_source(run, parts.environment).describe().details)
+        details = build_source(run, parts.environment).describe().details
+        return {writable_text(key): writable_text(value) for key, value in details.items()}
     return {}
 
 
-def _set_prefixes(sources: Sequence[_Source]) -> None:
-    """Where a source uses ids of one before it, its folder's name goes before them."""
-    seen: set[str] = set()
+def _tell_apart(sources: Sequence[_Source]) -> None:
+    """Before an id that several sources use goes the source's name, in each, whatever their order is."""
+    used = Counter(id for source in sources for id in {theorem.id for theorem in source.theorems})
     for source in sources:
-        ids = {theorem.id for theorem in source.theorems}
-        source.prefix = f"{source.folder.name}/" if ids & seen else ""
-        seen |= {source.prefix + id for id in ids}
+        shared = (theorem.id for theorem in source.theorems if used[theorem.id] > 1)
+        source.ids = {id: f"{source.reference}/{id}" for id in shared}
 
 
 def _set_projects(sources: Sequence[_Source]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from prover_core.errors import DataError, RunStoreError
@@ -12,6 +12,7 @@ from prover_core.evaluation.budgets import EvaluationBudget, PlannedRun, parse_b
 from prover_core.evaluation.derive import under
 from prover_core.evaluation.plan import MAY_CHANGE, EvaluationPlan
 from prover_core.evaluation.published import read_published, with_published
+from prover_core.evaluation.reservations import changes_noted, notes
 from prover_core.evaluation.results import (
     RESULT_FILE,
     BudgetResult,
@@ -34,7 +35,8 @@ class RunOfSource:
     run: PlannedRun
     theorems: Sequence[Theorem]
     project: str = ""
-    prefix: str = ""
+    ids: Mapping[str, str] = field(default_factory=dict)
+    """Other ids for those of its theorems whose own another source uses too."""
 
 
 def gather(
@@ -55,7 +57,7 @@ def gather(
     for each in runs:
         for budget in (each.run.budget, *each.run.derived):
             tally = tallies[budget.text]
-            tally.plan(each.theorems, project=each.project, prefix=each.prefix)
+            tally.plan(each.theorems, project=each.project, ids=each.ids)
             tally.run_dirs.append(os.path.relpath(each.folder, folder.absolute()))
             if budget is not each.run.budget:
                 derived_from[budget.text] = each.run.budget.text
@@ -63,7 +65,7 @@ def gather(
             for record in store.records():
                 for budget in (each.run.budget, *each.run.derived):
                     view = under(record, budget, each.run.budget)
-                    tallies[budget.text].add(view, project=each.project, prefix=each.prefix)
+                    tallies[budget.text].add(view, project=each.project, ids=each.ids)
     seed = int(config.get("seed") or 0)
     budgets = [
         tally.result(plan.ks, seed=seed, derived_from=derived_from.get(text, ""), by_project=plan.by_project)
@@ -91,7 +93,7 @@ def gather(
         sources=sources,
         settings=_settings(config),
         run_dirs=tuple(dict.fromkeys(d for each in budgets for d in each.run_dirs)),
-        notes=tuple(notes(budgets, plan.attempts)),
+        notes=(*notes(budgets, plan.attempts), *changes_noted(each.folder for each in runs)),
         budgets=tuple(budgets),
     )
 
@@ -113,32 +115,6 @@ def _with_unusable(budget: BudgetResult, sources: Sequence[SourceResult]) -> Bud
         if source.problem and not source.theorems
     )
     return budget.model_copy(update={"projects": budget.projects + more})
-
-
-def notes(budgets: Sequence[BudgetResult], attempts: int) -> list[str]:
-    """What a reader of the figures must know."""
-    said = []
-    derived = [each for each in budgets if each.derived_from]
-    for largest in dict.fromkeys(each.derived_from for each in derived):
-        texts = ", ".join(each.budget for each in derived if each.derived_from == largest)
-        said.append(
-            f"{texts}: read from the searches with {largest}, which a smaller budget only ends earlier; "
-            "times are estimates"
-        )
-    if any("tokens" in b.limits and b.method == "run" and not b.costs.tokens for b in budgets):
-        said.append("the model counts no tokens, so a limit on tokens limited nothing")
-    conclusive = [t for each in budgets for t in each.theorems if t.n > 1]
-    if attempts > 1 and conclusive and all(t.c in (0, t.n) for t in conclusive):
-        said.append(
-            "all attempts at each theorem ended alike: either the model draws nothing at random, or it is "
-            "sure of itself; pass@k says no more than pass@1"
-        )
-    if excluded := max((each.excluded for each in budgets), default=0):
-        said.append(
-            f"up to {excluded} attempts say nothing about their theorem, because the machinery broke or the "
-            "theorem could not be opened; they are in no rate"
-        )
-    return said
 
 
 def result_of_run(folder: Path) -> IterationResult:
@@ -177,7 +153,10 @@ def result_of_run(folder: Path) -> IterationResult:
         ),
         settings=_settings(config),
         run_dirs=(".",),
-        notes=tuple(notes([result], attempts)),
+        notes=(
+            *notes([result], attempts, missing=provenance.theorems - result.planned),
+            *changes_noted([folder]),
+        ),
         budgets=(result,),
     )
 

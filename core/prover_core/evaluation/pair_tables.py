@@ -131,8 +131,9 @@ def _minif2f_checkouts(places: list[Path]) -> list[tuple[str, str, Texts]]:
         for prover, suffix in (("lean4", ".lean"), ("coq", ".v")):
             for file in sorted(place.rglob(f"*{suffix}")):
                 split = file.parent.name.lower()
-                if split not in ("valid", "test"):
-                    continue
+                within = file.relative_to(place).parts
+                if split not in ("valid", "test") or any(part.startswith(".") for part in within):
+                    continue  # what `lake build` fetches has test folders of its own, under .lake
                 row = problems.setdefault(file.stem.casefold(), (file.stem, split, {}))
                 row[2][prover] = (file.stem, _text(file))
                 counts[prover] += 1
@@ -261,7 +262,8 @@ def _csv(argument: str) -> PairingTable:
         msg = f"{file}, line {reader.line_num}: no CSV ({error}). Save it again as CSV, UTF-8."
         raise DataError(msg) from error
     if mistakes:
-        raise DataError(listed(f"{file} cannot be used as a pairing table", mistakes))
+        head = f"{file} cannot be used as a pairing table (its columns of theorem ids: {', '.join(provers)})"
+        raise DataError(listed(head, mistakes))
     if not pairs:
         msg = f"{file} holds no pair: after its first line there is nothing."
         raise DataError(msg)

@@ -71,7 +71,7 @@ class PairingTable:
     ) -> None:
         """Take the pairs, in order.
 
-        :raises DataError: two problems have one name, or claim one theorem (letter case apart).
+        :raises DataError: two problems have one name, or claim one theorem.
         """
         self.name = name
         self.source = source
@@ -80,7 +80,8 @@ class PairingTable:
         """What a reader of the table should know, in words."""
         self.pairs = tuple(pairs)
         self._exact: dict[tuple[str, str], Pair] = {}
-        self._folded: dict[tuple[str, str], Pair] = {}
+        self._folded: dict[tuple[str, str], Pair | None] = {}
+        """``None``: several, told apart by nothing but the case of letters."""
         problems: dict[str, Pair] = {}
         mistakes: list[str] = []
         for pair in self.pairs:
@@ -92,7 +93,8 @@ class PairingTable:
                     mistakes.append(
                         f"{prover} theorem {theorem} is given for {other.problem} and for {pair.problem}"
                     )
-                self._folded.setdefault((prover, theorem.casefold()), pair)
+                folded = (prover, theorem.casefold())
+                self._folded[folded] = pair if self._folded.get(folded, pair) is pair else None
         if mistakes:
             raise DataError(listed(f"{source or name} cannot be used as a pairing table", mistakes))
 
@@ -114,6 +116,11 @@ class PairingTable:
                 found = self._folded.get((prover, text.casefold()))
         return found
 
+    def names(self, problem: str, prover: str, theorem_id: str) -> bool:
+        """Whether it gives this very id for the problem, and not only one in other letters or a name."""
+        found = self._exact.get((prover, theorem_id))
+        return found is not None and found.problem == problem
+
     def __len__(self) -> int:
         return len(self.pairs)
 
@@ -121,12 +128,15 @@ class PairingTable:
 def pairs_csv(table: PairingTable) -> str:
     """The table in the form that ``--pairs FILE.csv`` takes back."""
     provers = table.provers
+    stated = [prover for prover in provers if any(pair.statements.get(prover) for pair in table.pairs)]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["problem", *provers, "equivalence", "note", "split", "area"])
+    texts = (f"statement_{prover}" for prover in stated)
+    writer.writerow(["problem", *provers, "equivalence", "note", "split", "area", *texts])
     for pair in table.pairs:
-        ids = [pair.ids.get(prover, "") for prover in provers]
-        writer.writerow([pair.problem, *ids, pair.equivalence.value, pair.note, pair.split, pair.area])
+        cells = [pair.problem, *(pair.ids.get(prover, "") for prover in provers)]
+        cells += [pair.equivalence.value, pair.note, pair.split, pair.area]
+        writer.writerow([*cells, *(pair.statements.get(prover, "") for prover in stated)])
     return out.getvalue()
 
 

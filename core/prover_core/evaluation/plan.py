@@ -15,8 +15,10 @@ from prover_core.config.request import Request, resolve_request
 from prover_core.config.resolve import ResolvedRun, resolve_saved
 from prover_core.errors import ConfigError, DataError, UserError
 from prover_core.evaluation.budgets import EvaluationBudget, parse_budgets
+from prover_core.evaluation.published import read_published
 from prover_core.plugins.manager import PluginManager
 from prover_core.store.files import write_atomically
+from prover_core.store.records import writable_text
 
 __all__ = ["MAY_CHANGE", "PLAN_FILE", "EvaluationPlan", "EvaluationRequest", "make_plan"]
 
@@ -58,7 +60,7 @@ class EvaluationPlan(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: int = _VERSION
+    schema_version: int = Field(default=_VERSION, ge=1, le=_VERSION)
     kind: Literal["polyprover-evaluation-plan"] = _KIND
     sources: tuple[str, ...] = Field(description="References, as --data takes them.")
     configs: tuple[dict[str, Any], ...] = Field(description="The run's configuration with each source.")
@@ -145,8 +147,17 @@ def make_plan(request: EvaluationRequest, manager: PluginManager) -> tuple[Evalu
     ks = _ks(request, problems)
     if twice := sorted({d for d in request.data if list(request.data).count(d) > 1}):
         problems.append(f"--data {twice[0]} is given twice; give it once")
+    texts = (*request.data, request.name, request.split, str(request.published or ""))
+    problems += [
+        f"{writable_text(text)}: this is not UTF-8, so plan.json cannot hold it; rename it"
+        for text in texts
+        if writable_text(text) != text
+    ]
     if request.published is not None and not request.published.is_file():
         problems.append(f"--published {request.published}: there is no such file")
+    elif request.published is not None:  # now, and not after hours of search
+        published = request.published
+        _collected(lambda: read_published(published), problems)
     resolved: list[ResolvedRun] = []
     references: list[str | None] = [*request.data] or [None]
     for reference in references:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from prover_core.errors import DataError
-from prover_core.evaluation.results import BudgetResult, ProjectResult, PublishedFigure
+from prover_core.evaluation.results import BudgetResult, ProjectResult, PublishedFigure, TheoremResult
 
 __all__ = ["Published", "read_published", "with_published"]
 
@@ -51,7 +51,12 @@ def read_published(file: Path) -> Published:
         if len(row) < 3 or not row[0] or not row[1].isdigit() or not row[2].isdigit():
             msg = f"{file}, line {number}: expected project, proved, total; found {', '.join(row)!r}"
             raise DataError(msg)
-        figures[row[0]] = (int(row[1]), int(row[2]))
+        proved, total = int(row[1]), int(row[2])
+        if proved > total or row[0] in figures:
+            wrong = f"{proved} of {total} proved" if proved > total else f"{row[0]} has a line already"
+            msg = f"{file}, line {number}: {wrong}; put it right"
+            raise DataError(msg)
+        figures[row[0]] = (proved, total)
     if not figures:
         msg = f"{file} holds no figures; expected lines of project, proved, total"
         raise DataError(msg)
@@ -60,14 +65,14 @@ def read_published(file: Path) -> Published:
 
 def with_published(result: BudgetResult, published: Published) -> BudgetResult:
     """The result with the published figure beside each project that has one."""
-    mine: dict[str, set[str]] = {}
+    mine: dict[str, list[TheoremResult]] = {}
     for theorem in result.theorems:
-        mine.setdefault(theorem.project, set()).add(theorem.id)
-    projects = tuple(_with(each, mine.get(each.project, set()), published) for each in result.projects)
+        mine.setdefault(theorem.project, []).append(theorem)
+    projects = tuple(_with(each, mine.get(each.project, []), published) for each in result.projects)
     return result.model_copy(update={"projects": projects})
 
 
-def _with(project: ProjectResult, mine: set[str], published: Published) -> ProjectResult:
+def _with(project: ProjectResult, mine: Sequence[TheoremResult], published: Published) -> ProjectResult:
     if project.project not in published.figures:
         return project
     proved, total = published.figures[project.project]
@@ -77,8 +82,15 @@ def _with(project: ProjectResult, mine: set[str], published: Published) -> Proje
         note = "which theorems they are is not known"
     elif len(ids) != total:
         note = f"of {total} theorems; the list of ids has {len(ids)}"
+    same = [theorem for theorem in mine if theorem.id in ids]
     figure = PublishedFigure(
-        source=published.source, proved=proved, total=total, same_ids=len(mine & ids), note=note
+        source=published.source,
+        proved=proved,
+        total=total,
+        same_ids=len(same),
+        same_evaluated=sum(theorem.n > 0 for theorem in same),
+        same_proved=sum(theorem.proved for theorem in same),
+        note=note,
     )
     return project.model_copy(update={"published": figure})
 
@@ -88,7 +100,7 @@ def _ids(file: Path) -> dict[str, frozenset[str]]:
         return {}
     try:
         raw = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         msg = f"{file} cannot be read as lists of theorem ids: {error}"
         raise DataError(msg) from error
     if not isinstance(raw, dict) or not all(isinstance(ids, list) for ids in raw.values()):

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field, field_validator
 
 from prover_core._version import __version__
 from prover_core.errors import DataError
@@ -89,6 +89,14 @@ class TheoremResult(_Record):
     )
     best: BestProof | None = None
 
+    @field_validator("statuses")
+    @classmethod
+    def _known(cls, statuses: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [status for status in statuses if status not in _STATUSES]:
+            msg = f"no attempt ends as {unknown[0]!r}"
+            raise ValueError(msg)
+        return statuses
+
     @computed_field(description="Attempts that say something about the theorem.")  # type: ignore[prop-decorator]
     @property
     def n(self) -> int:
@@ -155,6 +163,8 @@ class PublishedFigure(_Record):
     proved: int
     total: int
     same_ids: int = Field(description="Theorems of this evaluation among those of the published figure.")
+    same_evaluated: int = Field(default=0, description="Of these, with a conclusive attempt here.")
+    same_proved: int = Field(default=0, description="Of these, proved here.")
     note: str = ""
 
     @property
@@ -172,8 +182,10 @@ class ProjectResult(_Record):
     rate: float
     rate_low: float
     rate_high: float
-    seconds_total: float = 0.0
-    seconds_median: float | None = None
+    seconds_total: float = Field(default=0.0, description="Wall time of all attempts.")
+    seconds_median: float | None = Field(
+        default=None, description="Of the theorems that were attempted: all attempts at one together."
+    )
     problem: str = Field(default="", description="Why there is nothing, where there is nothing.")
     published: PublishedFigure | None = None
 
@@ -246,7 +258,7 @@ class IterationResult(_Record):
     @property
     def label(self) -> str:
         """What tables call it."""
-        return self.name or f"{self.env} {self.model}".strip()
+        return " ".join(self.name.split()) or f"{self.env} {self.model}".strip()
 
     def budget(self, text: str) -> BudgetResult | None:
         """The result under a budget; ``None``: it was not evaluated under that one."""
@@ -293,6 +305,7 @@ def result_schema() -> Mapping[str, Any]:
 
 
 _CONCLUSIVE = frozenset(status.value for status in AttemptStatus if status.conclusive)
+_STATUSES = frozenset(AttemptStatus) | {NOT_MADE}
 
 
 def _read(file: Path) -> Mapping[str, Any]:
@@ -306,7 +319,7 @@ def _read(file: Path) -> Mapping[str, Any]:
         raise DataError(msg) from error
     try:
         raw = json.loads(text, parse_constant=_no_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"{file} is not JSON ({error}). It was left as it is; name a {RESULT_FILE} of `prover eval`."
         raise DataError(msg) from error
     if not isinstance(raw, dict) or raw.get("kind") != RESULT_KIND:
@@ -316,7 +329,10 @@ def _read(file: Path) -> Mapping[str, Any]:
         )
         raise DataError(msg)
     version = raw.get("schema_version")
-    if isinstance(version, int) and version > RESULT_VERSION:
+    if type(version) is not int or version < 1:
+        msg = f"{file} is damaged: schema_version is {version!r}. It was left as it is; evaluate again."
+        raise DataError(msg)
+    if version > RESULT_VERSION:
         msg = (
             f"{file} was written by a later polyprover (schema {version}, this one knows {RESULT_VERSION}): "
             "upgrade with pip install -U polyprover"

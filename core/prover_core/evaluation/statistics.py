@@ -71,12 +71,10 @@ def pass_at_k(n: npt.ArrayLike, c: npt.ArrayLike, k: int) -> Floats:
         msg = "pass@k needs 0 <= c <= n for every theorem"
         raise ValueError(msg)
     # the chance that k attempts, drawn without replacement, all failed: one factor for each of them
-    steps = np.arange(k, dtype=np.float64)
-    tried = np.maximum(attempts, 1)[:, None] - steps
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factors = np.maximum(0.0, (attempts - proved)[:, None] - steps) / np.where(tried > 0, tried, np.nan)
-    value: Floats = 1.0 - np.prod(factors, axis=1)
-    return np.where(attempts >= k, value, np.nan)
+    failed = np.ones(attempts.shape)
+    for step in range(k):
+        failed *= np.maximum(0, attempts - proved - step) / np.maximum(1, attempts - step)
+    return np.where(attempts >= k, 1.0 - failed, np.nan)
 
 
 def mean_interval(

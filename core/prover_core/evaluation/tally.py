@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,11 +22,11 @@ from prover_core.evaluation.results import (
     statement_hash,
 )
 from prover_core.evaluation.statistics import mean_interval, pass_at_k, wilson_interval
-from prover_core.store.records import AttemptRecord, AttemptStatus
+from prover_core.store.records import AttemptRecord, AttemptStatus, writable_text
 from prover_core.store.summary import area_of
 from prover_core.types import Theorem
 
-__all__ = ["Tally", "pass_at", "project_results"]
+__all__ = ["Tally", "pass_at"]
 
 _SUMS = (
     "seconds_total",
@@ -73,29 +73,31 @@ class Tally:
         self._statuses: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
 
-    def plan(self, theorems: Iterable[Theorem], *, project: str = "", prefix: str = "") -> None:
+    def plan(
+        self, theorems: Iterable[Theorem], *, project: str = "", ids: Mapping[str, str] | None = None
+    ) -> None:
         """Theorems that are to be attempted, in order.
 
         :param project: what they are counted under; empty: what each says itself.
-        :param prefix: put before each id, where two sources use the same ones.
+        :param ids: other ids for some of them, where two sources use the same ones.
         """
         for theorem in theorems:
-            id = prefix + theorem.id
+            id = (ids or {}).get(theorem.id, theorem.id)
             self._entries.setdefault(
                 id,
                 _Entry(
                     id=id,
-                    name=theorem.name,
+                    name=writable_text(theorem.name),
                     prover=theorem.prover,
-                    project=project or theorem.project,
+                    project=writable_text(project or theorem.project),
                     statement_hash=statement_hash(theorem.statement),
                 ),
             )
 
-    def add(self, view: AttemptView, *, project: str = "", prefix: str = "") -> None:
+    def add(self, view: AttemptView, *, project: str = "", ids: Mapping[str, str] | None = None) -> None:
         """One attempt; a theorem that was not planned is planned by it."""
         record = view.record
-        entry = self._entry(record, project, prefix)
+        entry = self._entry(record, project, ids or {})
         entry.area = area_of(record)
         entry.statuses[record.attempt] = view.status
         entry.seconds += view.seconds_total
@@ -152,10 +154,10 @@ class Tally:
             theorems=theorems,
         )
 
-    def _entry(self, record: AttemptRecord, project: str, prefix: str) -> _Entry:
-        id = prefix + record.theorem_id
+    def _entry(self, record: AttemptRecord, project: str, ids: Mapping[str, str]) -> _Entry:
+        id = ids.get(record.theorem_id, record.theorem_id)
         if id not in self._entries:
-            self.plan([record.as_theorem()], project=project, prefix=prefix)
+            self.plan([record.as_theorem()], project=project, ids=ids)
         return self._entries[id]
 
     def _theorem(self, entry: _Entry) -> TheoremResult:
@@ -208,7 +210,7 @@ class Tally:
             rate_low=low,
             rate_high=high,
             seconds_total=round(sum(entry.seconds for entry in entries), 3),
-            seconds_median=_median([entry.seconds for entry in entries]),
+            seconds_median=_median([entry.seconds for entry in entries if entry.statuses]),
             problem=_problem(entries) if not evaluated else "",
         )
 
@@ -228,15 +230,6 @@ def pass_at(theorems: Sequence[TheoremResult], k: int, seed: int = 0) -> PassAtK
         theorems=int(known.size),
         left_out=int(values.size - known.size),
     )
-
-
-def project_results(budgets: Iterable[BudgetResult]) -> dict[str, dict[str, ProjectResult]]:
-    """Project -> budget -> its result."""
-    found: dict[str, dict[str, ProjectResult]] = {}
-    for budget in budgets:
-        for project in budget.projects:
-            found.setdefault(project.project, {})[budget.budget] = project
-    return found
 
 
 def _best_of(view: AttemptView) -> BestProof:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from prover_core.runner.sampling import select_theorems
 from prover_core.runner.settings import RunSettings
 from prover_core.search.budget import parse_budget
 from prover_core.store import AttemptStatus, Provenance, RunStore, collect_provenance
+from prover_core.store.records import writable_text
 from prover_core.types import Limits, Theorem
 
 __all__ = [
@@ -99,7 +101,8 @@ def choose_theorems(resolved: ResolvedRun, environment: ProofEnvironment) -> lis
         )
         msg += "; choose one that fits the other"
         raise DataError(msg)
-    return theorems
+    # an id out of a file's name that is not UTF-8: as the records will have it, or no resume would find it
+    return [t if (id := writable_text(t.id)) == t.id else replace(t, id=id) for t in theorems]
 
 
 def run_settings(resolved: ResolvedRun, retry: frozenset[AttemptStatus] = frozenset()) -> RunSettings:

@@ -63,7 +63,7 @@ class AndOrSearch(Search):
         self._words: tuple[str, str] | None = None
 
     def anytime(self, suggestions: int) -> frozenset[str]:
-        """Time, tries and tokens: see :class:`~prover_core.contracts.search.Search`."""
+        """Time and tries: see :class:`~prover_core.contracts.search.Search`."""
         del suggestions
         return ANYTIME
 

@@ -32,7 +32,7 @@ class BeamSearch(Search):
         self.options = options if options is not None else BeamOptions()
 
     def anytime(self, suggestions: int) -> frozenset[str]:
-        """Time, tries and tokens: see :class:`~prover_core.contracts.search.Search`."""
+        """Time and tries: see :class:`~prover_core.contracts.search.Search`."""
         del suggestions
         return ANYTIME
 

@@ -45,7 +45,7 @@ __all__ = ["ANYTIME", "Node", "SearchOptions", "SearchRun", "StateTable"]
 
 T = TypeVar("T")
 
-ANYTIME: Final = frozenset({"seconds", "tries", "tokens"})
+ANYTIME: Final = frozenset({"seconds", "tries"})
 """Limits that :class:`SearchRun` keeps by ending the run, whatever the strategy: see ``Search.anytime``."""
 
 _PIPELINE: Final = 32

@@ -47,7 +47,7 @@ class DepthFirstSearch(Search):
         self.options = options if options is not None else DepthFirstOptions()
 
     def anytime(self, suggestions: int) -> frozenset[str]:
-        """Time, tries and tokens: see :class:`~prover_core.contracts.search.Search`."""
+        """Time and tries: see :class:`~prover_core.contracts.search.Search`."""
         del suggestions
         return ANYTIME
 

@@ -92,7 +92,7 @@ class MctsSearch(Search):
         self.options = options if options is not None else MctsOptions()
 
     def anytime(self, suggestions: int) -> frozenset[str]:
-        """Time, tries and tokens: see :class:`~prover_core.contracts.search.Search`."""
+        """Time and tries: see :class:`~prover_core.contracts.search.Search`."""
         del suggestions
         return ANYTIME
 

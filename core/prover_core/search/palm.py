@@ -72,7 +72,7 @@ class _ProofSearch(Search):
         self._kit: RepairKit | None = None
 
     def anytime(self, suggestions: int) -> frozenset[str]:
-        """Time, tries and tokens: see :class:`~prover_core.contracts.search.Search`."""
+        """Time and tries: see :class:`~prover_core.contracts.search.Search`."""
         del suggestions
         return ANYTIME
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, Final
 
 from prover_core.errors import RunStoreError
 from prover_core.store.files import AppendFile, cut_torn_tail
 from prover_core.store.records import utc_now
 
-__all__ = ["RunLog"]
+__all__ = ["LOG_FILE", "RunLog", "read_events"]
+
+LOG_FILE: Final = "log.jsonl"
 
 
 class RunLog:
@@ -36,3 +40,20 @@ class RunLog:
         """Close it. Calling it twice is fine."""
         with self._lock:
             self._file.close()
+
+
+def read_events(path: Path, event: str) -> Iterator[Mapping[str, Any]]:
+    """The events of one kind, oldest first; what cannot be read is passed over: it is only the log."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        if event.encode() not in line:
+            continue
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict) and found.get("event") == event:
+            yield found

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from prover_core._version import __version__
-from prover_core.store.records import SCHEMA_VERSION, utc_now
+from prover_core.store.records import SCHEMA_VERSION, utc_now, writable_text
 from prover_core.types import Theorem, Toolchain
 
 __all__ = ["Provenance", "collect_provenance", "data_hash", "provenance_schema", "redact"]
@@ -84,9 +84,9 @@ def collect_provenance(
         theorems=count,
         data_hash=digest,
         seed=seed,
-        argv=redact(sys.argv if argv is None else argv),
+        argv=tuple(map(writable_text, redact(sys.argv if argv is None else argv))),
         environment={
-            name: _HIDDEN if _SECRET.search(name) else value
+            name: _HIDDEN if _SECRET.search(name) else writable_text(value)
             for name, value in sorted(os.environ.items())
             if name.startswith("PROVER_")
         },

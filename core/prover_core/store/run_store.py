@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from prover_core.errors import RunStoreError
 from prover_core.store.files import AppendFile, cut_torn_tail, disk_problem, write_atomically
 from prover_core.store.lock import RunLock
-from prover_core.store.log import RunLog
+from prover_core.store.log import LOG_FILE, RunLog
 from prover_core.store.provenance import Provenance
 from prover_core.store.records import AttemptRecord, AttemptStatus
 from prover_core.store.results import (
@@ -37,7 +37,6 @@ __all__ = ["RunStore"]
 _CONFIG = "config.yaml"
 _PROVENANCE = "provenance.json"
 _RESULTS = "results.jsonl"
-_LOG = "log.jsonl"
 _LOCK = "lock"
 _TRAJECTORIES = "trajectories"
 
@@ -340,7 +339,7 @@ class RunStore:
         self._trajectories.prepare(self.uids)
 
     def _start(self, *, fsync: bool) -> None:
-        self._log = RunLog(self.path / _LOG)
+        self._log = RunLog(self.path / LOG_FILE)
         self._results = AppendFile(self.path / _RESULTS, fsync=fsync)
 
     def _repair(self) -> tuple[str, ...]:

@@ -3,66 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from eval_records import F, P, budget, compare, outcomes, result
 from scipy import stats
 
+from prover_core.cli.compare_text import difference, p_value
 from prover_core.errors import DataError
-from prover_core.evaluation import BudgetResult, IterationResult, TheoremResult
-from prover_core.evaluation.compare import compare_results
 from prover_core.evaluation.comparison import Comparison
 from prover_core.evaluation.pairing import Equivalence, Pair, PairingTable
-
-P, F, X = "proved", "failed", "crashed"
-
-
-def budget(
-    text: str, outcomes: Mapping[str, Sequence[str]], prover: str = "fake", **more: Any
-) -> BudgetResult:
-    theorems = tuple(
-        TheoremResult(
-            id=id,
-            name=id,
-            prover=prover,
-            statement_hash=more.get("hashes", {}).get(id, "h"),
-            statuses=tuple(found),
-        )
-        for id, found in outcomes.items()
-    )
-    proved = sum(theorem.proved for theorem in theorems)
-    return BudgetResult(
-        budget=text,
-        kind="tries",
-        limits={"tries": 1.0},
-        method="run",
-        attempts=max((len(found) for found in outcomes.values()), default=1),
-        planned=len(theorems),
-        evaluated=sum(theorem.n > 0 for theorem in theorems),
-        proved=proved,
-        rate=0.0,
-        rate_low=0.0,
-        rate_high=1.0,
-        theorems=theorems,
-    )
-
-
-def result(name: str, *budgets: BudgetResult, prover: str = "fake") -> IterationResult:
-    attempts = max(each.attempts for each in budgets)
-    return IterationResult(
-        name=name, env=prover, prover=prover, model="m", attempts=attempts, budgets=tuple(budgets)
-    )
-
-
-def compare(*results: IterationResult, pairs: PairingTable | None = None) -> Comparison:
-    return compare_results(results, [Path(each.name) for each in results], pairs=pairs)
-
-
-def outcomes(text: str, prefix: str = "t") -> dict[str, list[str]]:
-    """``"PF."``: one theorem a character, one attempt each."""
-    return {f"{prefix}{i}": [{"P": P, "F": F, "X": X}[c]] for i, c in enumerate(text)}
 
 
 def test_counted_by_hand() -> None:
@@ -243,3 +194,8 @@ def test_run_directories_are_compared_too(call: Any, here: Path) -> None:
     assert data["budgets"] == ["20t"]
     assert data["subsets"][0]["budgets"][0]["theorems"] == 12
     assert any("search" in note for note in data["notes"])
+
+
+def test_how_figures_are_written() -> None:
+    assert [difference(value) for value in (0.0, -0.0004, 0.0312, -1.0)] == ["+0.0", "+0.0", "+3.1", "-100.0"]
+    assert [p_value(p) for p in (1.0, 0.04996, 0.00031, 0.0)] == ["1", "0.050", "3.1e-04", "<1e-99"]

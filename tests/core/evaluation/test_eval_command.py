@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ def test_what_it_leaves(call: Any, here: Path) -> None:
     assert result.toolchain is not None and result.toolchain.prover == "fake"
     assert max(map(len, answer.out.splitlines())) <= 80
     assert "prover compare e OTHER" in answer.out
+    spaced = call(*FAKE, "--data", "fake", "--limit", "1", "--budgets", "5", "--out", "of two words").out
+    assert "prover compare 'of two words' OTHER" in spaced
+    assert "prover summary 'of two words/runs/fake/5t'" in spaced
 
 
 def test_attempts_differ_and_are_the_same_when_made_again(call: Any, here: Path) -> None:
@@ -63,6 +67,16 @@ def test_ray_finds_the_same(call: Any, here: Path) -> None:
 def test_attempts_that_draw_nothing_are_said_to(call: Any, here: Path) -> None:
     assert call(*FAKE, "--data", "fake", "--attempts", "2", "--budgets", "9", "--out", "e").code == 0
     assert any("ended alike" in note for note in IterationResult.load(here / "e").notes)
+
+
+def test_a_model_that_counts_no_tokens_is_said_to(call: Any, here: Path) -> None:
+    words = (*FAKE, "--data", "fake:and_*", "--budgets", "50,90", "--budget-unit", "tokens")
+    assert call(*words, "--out", "e").code == 0
+    result = IterationResult.load(here / "e")
+    assert [each.method for each in result.budgets] == ["run", "run"]
+    assert any("counts no tokens" in note for note in result.notes)
+    assert call(*words, "--set", "env.crash_on_open=*", "--crash-retries", "0", "--out", "f").code == 0
+    assert not any("tokens" in note for note in IterationResult.load(here / "f").notes)  # nobody knows
 
 
 def test_json_is_the_result_alone(call: Any, here: Path) -> None:
@@ -100,6 +114,16 @@ def test_a_project_whose_prover_dies_is_in_the_table(call: Any, here: Path) -> N
     assert "died while opening" in budget.projects[1].problem
     assert budget.excluded == 6 and budget.planned == 13 and budget.evaluated == 7
     assert budget.failures["crashed.EnvironmentCrashedError"] == 6
+    words = ("--attempts", "2", "--temperature", "1.5", "--by", "project", "--budgets", "9,40", "--out", "f")
+    shown = call(*FAKE, *TWO, *crash, *words).out
+    assert (
+        "pass@2 leaves out theorems with fewer than 2 conclusive attempts: 6 with 9t, 6 with 40t"
+        in " ".join(shown.split())
+    )
+    assert "(median: of a theorem, its attempts together)" in shown
+    only = call(*FAKE, "--data", "fake:or_*", *crash, "--attempts", "2", "--budgets", "9", "--out", "g").out
+    assert "9t           0   0     -  0.0 to 100.0 %" in only
+    assert re.search(r"^9t +- +-$", only, re.MULTILINE)  # no pass@k of no theorem
 
 
 def test_a_source_on_which_nothing_works_is_given_up_and_the_rest_goes_on(call: Any, here: Path) -> None:
@@ -118,26 +142,37 @@ def test_a_source_on_which_nothing_works_is_given_up_and_the_rest_goes_on(call: 
 
 def test_published_figures_stand_beside(call: Any, here: Path) -> None:
     (here / "success.csv").write_text("sucess_num, total_num\nfake:or_*, 40, 139 \nother, 1, 2\nall, 41, 141")
-    (here / "intersection.json").write_text('{"fake:or_*": ["fake:or_swap", "x"]}')
-    words = ("--by", "project", "--published", "success.csv", "--budgets", "9", "--out")
+    (here / "intersection.json").write_text('{"fake:or_*": ["fake:or_left", "x"]}')
+    words = ("--by", "project", "--published", "success.csv", "--budgets", "30", "--out")
     answer = call(*FAKE, *TWO, *words, "e")
     assert answer.code == 0, answer.err
     none, one = IterationResult.load(here / "e").budgets[0].projects
     assert one.published is not None and none.published is None
     assert (one.published.proved, one.published.total, one.published.same_ids) == (40, 139, 1)
+    assert (one.published.same_evaluated, one.published.same_proved) == (1, 1)
     assert "40/139" in answer.out and "PUBLISHED" in answer.out
     assert "of 139 theorems; the list of ids has 2" in one.published.note
-    (here / "success.csv").write_text("one, many, 3")
-    bad = call(*FAKE, *TWO, *words, "e2")
-    assert bad.code == 2 and "success.csv, line 1" in bad.err
+    for text, said in (
+        ("one, many, 3", "line 1: expected"),
+        ("a,1,2\na,1,2", "line 2: a has"),
+        ("a,3,2", "3 of 2"),
+    ):
+        (here / "success.csv").write_text(text)
+        bad = call(*FAKE, *TWO, *words, "e2")
+        assert bad.code == 2 and said in bad.err, bad.err
+        assert not (here / "e2").exists()  # told before anything is searched
 
 
 def test_the_same_ids_in_two_sources_stay_apart(call: Any, here: Path) -> None:
-    words = ("--data", "fake:and_*", "--data", "fake:and_i*", "--budgets", "9", "--out", "e")
-    assert call(*FAKE, *words).code == 0
+    first, second = ("--data", "fake:and_*"), ("--data", "fake:and_i*")
+    assert call(*FAKE, *first, *second, "--budgets", "9", "--out", "e").code == 0
     budget = IterationResult.load(here / "e").budgets[0]
-    assert len({theorem.id for theorem in budget.theorems}) == 9 == budget.planned
-    assert "fake-and_i/fake:and_imp" in {theorem.id for theorem in budget.theorems}
+    ids = {theorem.id for theorem in budget.theorems}
+    assert len(ids) == 9 == budget.planned
+    assert {"fake:and_i*/fake:and_imp", "fake:and_*/fake:and_imp", "fake:and_swap"} <= ids
+    # the other way round they are called the same, so that a comparison sets each beside itself
+    assert call(*FAKE, *second, *first, "--budgets", "9", "--out", "f").code == 0
+    assert {theorem.id for theorem in IterationResult.load(here / "f").budgets[0].theorems} == ids
 
 
 def test_resume_with_other_settings_is_refused(call: Any, here: Path) -> None:
@@ -158,11 +193,20 @@ def test_a_folder_of_something_else_is_left_alone(call: Any, here: Path) -> None
     answer = call(*FAKE, "--data", "fake", "--out", "e", "--resume")
     assert answer.code == 2 and "thesis.tex" in answer.err
     assert [p.name for p in (here / "e").iterdir()] == ["thesis.tex"]
+    for place in ("e/thesis.tex", "e/thesis.tex/below"):
+        answer = call(*FAKE, "--data", "fake", "--out", place)
+        assert answer.code == 2 and f"{place} cannot be used as --out" in answer.err
     (here / "d").mkdir()
     (here / "d" / "plan.json").write_text('{"kind": "shopping list"}')
     answer = call("eval", "--out", "d", "--resume")
     assert answer.code == 2 and "plan.json is damaged" in answer.err
     assert (here / "d" / "plan.json").read_text() == '{"kind": "shopping list"}'
+    one = call(*FAKE, "--data", "fake", "--limit", "1", "--budgets", "9", "--out", "f")
+    assert "on fake: 1 theorem\n" in one.out
+    plan = here / "f" / "plan.json"
+    plan.write_text(plan.read_text().replace('"schema_version": 1', '"schema_version": 2'))
+    later = call("eval", "--out", "f", "--resume")
+    assert later.code == 2 and "plan.json is damaged, or of a later polyprover: schema_version" in later.err
 
 
 def test_every_mistake_at_once_and_nothing_is_made(call: Any, here: Path) -> None:

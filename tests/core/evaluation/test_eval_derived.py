@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from prover_core.builtin.fake import FakeEnvironment
+from prover_core.contracts import Search, SearchObserver, SearchStatus
 from prover_core.evaluation import IterationResult
-from prover_core.evaluation.budgets import parse_budgets
+from prover_core.evaluation.budgets import parse_budgets, plan_runs
 from prover_core.evaluation.derive import under
+from prover_core.evaluation.tally import Tally
+from prover_core.plugins.manager import installed_plugins
 from prover_core.store import AttemptRecord, RunStore
+from prover_core.types import Budget, Limits, ProofState, Suggestion
 
 FAKE = ("eval", "--env", "fake", "--model", "scripted", "--data", "fake", "--no-trajectories")
 
@@ -49,6 +55,39 @@ def test_derived_is_as_if_run(call: Any, here: Path, search: str, budgets: str) 
     assert proved == sorted(proved) and proved[0] < proved[-1]
     for ours, theirs in zip(derived.budgets, run.budgets, strict=True):  # what they cost is close, too
         assert ours.costs.tries == pytest.approx(theirs.costs.tries, rel=0.35, abs=30)
+        if "tries" in ours.limits:
+            assert max(ours.costs.tries, theirs.costs.tries) <= ours.limits["tries"] * 2 * ours.planned
+
+
+DRAFTS = (
+    "intros. trivial. trivial.",
+    "intros H. destruct H. split. exact H. assumption.",
+    "intros a b. left. trivial. right.",
+    "intros. destruct h. right. trivial. left. trivial.",
+)
+
+
+@pytest.mark.parametrize("search", ["palm", "sample-proofs"])
+def test_of_whole_proofs_too(call: Any, here: Path, search: str) -> None:
+    (here / "proofs.json").write_text(json.dumps({"*": DRAFTS}))
+    words = ("eval", "--env", "fake", "--model", "scripted-proofs", "--set", "policy.file=proofs.json")
+    words += (
+        "--data",
+        "fake",
+        "--limit",
+        "20",
+        "--search",
+        search,
+        "--budgets",
+        "2,5,20",
+        "--no-trajectories",
+    )
+    assert call(*words, "--out", "derived").code == 0
+    assert call(*words, "--out", "run", "--separate").code == 0
+    derived, run = IterationResult.load(here / "derived"), IterationResult.load(here / "run")
+    assert theorems(derived) == theorems(run)
+    assert [each.method for each in derived.budgets] == ["derived", "derived", "run"]
+    assert 0 < run.budgets[0].proved < run.budgets[2].proved
 
 
 def test_a_search_that_does_not_say_is_run_for_each_budget(call: Any, here: Path) -> None:
@@ -57,6 +96,37 @@ def test_a_search_that_does_not_say_is_run_for_each_budget(call: Any, here: Path
     result = IterationResult.load(here / "e")
     assert [each.method for each in result.budgets] == ["run", "run"]
     assert sorted(result.run_dirs) == ["runs/fake/2c", "runs/fake/4c"]
+
+
+class Paid:
+    """A ``suggest`` that counts a hundred tokens for each answer."""
+
+    def __init__(self, tactic: str, *, whole: bool) -> None:
+        self.answer = Suggestion(tactic, -1.0, "paid", whole=whole)
+        self.tokens_used = 0
+
+    def __call__(self, states: Sequence[ProofState]) -> list[list[Suggestion]]:
+        self.tokens_used += 100 * len(states)
+        return [[self.answer] for _ in states]
+
+
+@pytest.mark.parametrize("name", installed_plugins().searches.names())
+def test_limits_on_tokens_are_run_each(name: str) -> None:
+    # what the answer that used the last of them proposed is tried: the total of a search with a larger
+    # limit does not tell what a smaller one would have found
+    search = installed_plugins().searches.get(name)()
+    assert isinstance(search, Search)
+    found = {}
+    for limit in (50, 1000):
+        with FakeEnvironment() as environment:
+            search.bind(environment)
+            suggest = Paid("trivial", whole=search.takes == "proofs")
+            with environment.open(environment.theorem("True", name="t"), Limits()) as session:
+                result = search.run(session, suggest, Budget(tokens=limit), SearchObserver())
+        found[limit] = (result.status, result.tokens)
+    assert found[50] == found[1000] == (SearchStatus.FOUND, 100)
+    planned = plan_runs(parse_budgets("50 tokens,1000 tokens"), search.anytime(8))
+    assert [run.budget.text for run in planned] == ["50 tokens", "1000 tokens"]
 
 
 def test_seconds_are_read_from_the_time_of_the_proof(call: Any, here: Path) -> None:
@@ -116,3 +186,23 @@ def test_what_an_attempt_says_about_a_smaller_budget(
     run = parse_budgets("1000t")[0]
     view = under(record(**changes), parse_budgets(budget)[0], run)
     assert view.status.value == status
+
+
+def test_a_proof_within_a_smaller_budget_took_no_more_tries_than_it_allows() -> None:
+    # 64 siblings were handed over, of which the 50th was the proof; with 55 tries no more than 55 had been
+    run = parse_budgets("1000t")[0]
+    assert [under(record(), parse_budgets(text)[0], run).tries for text in ("50t", "55t", "99t")] == [
+        50,
+        55,
+        64,
+    ]
+
+
+def test_the_median_of_a_project_is_of_what_was_attempted() -> None:
+    budget = parse_budgets("1000t")[0]
+    tally = Tally(budget, attempts=1)
+    theorems = [record(theorem_id=id).as_theorem() for id in "tuv"]
+    tally.plan(theorems, project="p")
+    tally.add(under(record(seconds_total=4.0), budget, budget))
+    (project,) = tally.result([1], by_project=True).projects
+    assert (project.theorems, project.evaluated, project.seconds_median) == (3, 1, 4.0)

@@ -103,6 +103,102 @@ def test_two_processes_cannot_write_to_one_evaluation(call: Any, program: Path, 
         first.wait(timeout=30)
 
 
+def test_theorems_that_changed_meanwhile_are_not_taken_for_those_that_were_tried(
+    call: Any, here: Path
+) -> None:
+    words = [
+        "eval",
+        "--env",
+        "fake",
+        "--model",
+        "scripted",
+        "--data",
+        "fake",
+        "--limit",
+        "3",
+        "--budgets",
+        "9",
+    ]
+    assert call(*words, "--out", "e").code == 0
+    found = (here / "e/result.json").read_bytes()
+    (run,) = here.glob("e/runs/*/*")
+    for file, old, new in (  # as if it had been begun when the second theorem was another one
+        ("results.jsonl", '"theorem identity : a -> a."', '"theorem identity : b -> b."'),
+        ("provenance.json", '"data_hash": "', '"data_hash": "0'),
+    ):
+        assert old in (run / file).read_text()
+        (run / file).write_text((run / file).read_text().replace(old, new))
+    answer = call("eval", "--out", "e", "--resume")
+    assert answer.code == 2 and "3 then, 3 now; fake:identity, for one, is another" in answer.err, answer.err
+    assert (here / "e/result.json").read_bytes() == found
+
+
+def test_a_run_without_its_results_is_not_thrown_away(call: Any, here: Path) -> None:
+    words = [
+        "eval",
+        "--env",
+        "fake",
+        "--model",
+        "scripted",
+        "--data",
+        "fake",
+        "--limit",
+        "3",
+        "--budgets",
+        "9",
+    ]
+    assert call(*words, "--out", "e").code == 0
+    whole = IterationResult.load(here / "e")
+    (run,) = here.glob("e/runs/*/*")
+    (run / "results.jsonl").rename(here / "kept.jsonl")
+    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+    answer = call("eval", "--out", "e", "--resume")
+    assert answer.code == 2 and "has no results.jsonl, and holds log.jsonl" in answer.err
+    assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
+    for file in before:  # as a kill leaves it that hits the making of the directory
+        if file.name not in ("config.yaml", "lock"):
+            file.unlink()
+    (run / "log.jsonl").touch()
+    assert call("eval", "--out", "e", "--resume").code == 0
+    assert IterationResult.load(here / "e").comparable() == whole.comparable()
+
+
+def test_names_that_are_no_utf_8(call: Any, here: Path) -> None:
+    coq = any_coq()
+    (here / "odd").mkdir()
+    (here / "odd" / os.fsdecode(b"\xff.v")).write_text("Lemma a : True.\nProof. exact I. Qed.\n")
+    words = ["eval", "--env", "coq", "--model", "tactics", "--set", f"env.bin={coq.bin}", "--budgets", "2"]
+    assert call(*words, "--data", "coq-files:odd", "--by", "project", "--out", "e").code == 0
+    (theorem,) = IterationResult.load(here / "e").budgets[0].theorems
+    assert theorem.id == "\\udcff.v:a"  # in letters, in the records as in the result
+    again = call("eval", "--out", "e", "--resume", "--json")
+    assert again.code == 0 and "0 to attempt (1 done before)" in again.err
+    refused = call(*words, "--data", "coq-files:" + os.fsdecode(b"odd/\xff.v"), "--out", "f")
+    assert refused.code == 2 and "this is not UTF-8" in refused.err
+
+
+def test_another_version_meanwhile_is_noted(call: Any, here: Path) -> None:
+    words = [
+        "eval",
+        "--env",
+        "fake",
+        "--model",
+        "scripted",
+        "--data",
+        "fake",
+        "--limit",
+        "3",
+        "--budgets",
+        "9",
+    ]
+    assert call(*words, "--out", "e").code == 0
+    file = next(here.glob("e/runs/*/*/provenance.json"))
+    file.write_text(file.read_text().replace('"version": "1"', '"version": "0.9"'))
+    assert call("eval", "--out", "e", "--resume").code == 0
+    (note,) = IterationResult.load(here / "e").notes
+    assert note.startswith("gone on with under other conditions: toolchain: was")
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_killed_on_a_real_coq_it_ends_as_if_undisturbed(program: Path, tmp_path: Path) -> None:

@@ -94,12 +94,17 @@ def test_two_checkouts_are_joined_in_any_letter_case(tmp_path: Path) -> None:
         for file in files:
             (folder / file).write_text(f"statement of {file}")
     (tmp_path / "rocq" / "audit.json").write_text('{"notequiv": {"status": "no changes"}}')
+    (tmp_path / "lean/.lake/packages/other/test").mkdir(parents=True)
+    (tmp_path / "lean/.lake/packages/other/test/Foreign.lean").write_text("example : True := trivial")
     for order in (f"{tmp_path}/lean,{tmp_path}/rocq", f"{tmp_path}/rocq,{tmp_path}/lean"):
         table = read_pairs(f"minif2f:{order}")
         pair = table.find("lean4", "notEquiv")
         assert pair is not None and pair is table.find("coq", "NotEquiv")
         assert pair.equivalence is Equivalence.AUDITED and pair.split == "valid"
-        assert table.find("coq", "only_lean") is None
+        assert table.find("coq", "only_lean") is None and len(table) == 2
+        file = tmp_path / "kept.csv"
+        file.write_text(pairs_csv(table), newline="")
+        assert read_pairs(str(file)).pairs == table.pairs  # texts of the statements and all
     with pytest.raises(DataError, match="coq"):
         read_pairs(f"minif2f:{tmp_path}/lean,{tmp_path}/lean")
 
@@ -174,6 +179,7 @@ def test_every_mistake_of_a_csv_is_given_with_its_line(tmp_path: Path) -> None:
     assert "line 5: 5 cells under 4 columns" in said
     assert "line 8: lean4 theorem k stands in line 7 already" in said
     assert "line 10: problem a stands in line 9 already" in said
+    assert "(its columns of theorem ids: lean, rocq)" in said  # any column that is not known is taken for one
     assert "line 3" not in said  # blank lines are no mistake
 
 

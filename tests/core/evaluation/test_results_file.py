@@ -53,6 +53,11 @@ def test_counts_of_a_theorem() -> None:
     assert (written["n"], written["c"]) == (2, 1)
 
 
+def test_a_name_is_one_line() -> None:
+    assert example().model_copy(update={"name": " a\n b|c\t"}).label == "a b|c"
+    assert example().model_copy(update={"name": " \n"}).label == "fake scripted"
+
+
 def test_the_hash_is_of_the_statement_and_not_of_its_white_space() -> None:
     assert statement_hash("Lemma a :\n  b.") == statement_hash("Lemma a : b.")
     assert statement_hash("Lemma a : b.") != statement_hash("Lemma a : c.")
@@ -69,6 +74,11 @@ def test_the_hash_is_of_the_statement_and_not_of_its_white_space() -> None:
         ('{"accuracy": 0.5}', "no result of an evaluation"),
         ('{"kind": "polyprover-evaluation", "schema_version": 1}', "is damaged"),
         ('{"kind": "polyprover-evaluation", "schema_version": 99}', "later polyprover"),
+        ('{"kind": "polyprover-evaluation", "schema_version": "99"}', "is damaged: schema_version"),
+        ('{"kind": "polyprover-evaluation", "schema_version": 0}', "is damaged: schema_version"),
+        ('{"kind": "polyprover-evaluation"}', "is damaged: schema_version"),
+        (example().model_dump_json().replace('"crashed"', '"slept"'), "no attempt ends as 'slept'"),
+        pytest.param("[" * 100_000, "is not JSON", id="deep"),
     ],
 )
 def test_what_is_no_result_is_named_and_left_alone(tmp_path: Path, text: str, said: str) -> None:
