@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from prover_core.config.build import Models
 from prover_core.contracts.policy import PolicyRequest
 from prover_core.errors import PolicyFailedError
-from prover_core.executor.messages import BatchResult, ModelFacts, WorkBatch, WorkerSpec
+from prover_core.executor.messages import BatchResult, ModelAnswer, ModelFacts, WorkBatch, WorkerSpec
 from prover_core.executor.ray_module import import_ray
 from prover_core.executor.remote_models import ModelServer, RemotePolicy, RemoteValue
 from prover_core.executor.remote_worker import RemoteWorker
-from prover_core.types import Suggestion
 
 __all__ = ["ModelActor", "WorkerActor"]
+
+_LOOK_AT_PARENT_EVERY_S = 1.0
 
 
 class WorkerActor:
@@ -33,6 +37,7 @@ class WorkerActor:
 
         :raises UserError: the configuration cannot be used here.
         """
+        _end_with_parent()
         ray = import_ray()
         models = None
         if self._models is not None:
@@ -74,13 +79,14 @@ class ModelActor:
     """The models of a run, for several workers, where the GPU is."""
 
     def __init__(self, spec: WorkerSpec, clients: int) -> None:
+        _end_with_parent()
         self._server = ModelServer(spec, clients)
 
     def facts(self) -> ModelFacts:
         """See :meth:`ModelServer.facts`."""
         return self._server.facts()
 
-    def suggest(self, requests: Sequence[PolicyRequest]) -> list[list[Suggestion]]:
+    def suggest(self, requests: Sequence[PolicyRequest]) -> ModelAnswer:
         """See :meth:`ModelServer.suggest`."""
         return self._server.suggest(requests)
 
@@ -94,6 +100,22 @@ class ModelActor:
         with contextlib.suppress(Exception):  # it ends anyway
             self._server.close()
         return problems
+
+
+def _end_with_parent() -> None:
+    """End this process when the node's Ray, which has started it, has ended.
+
+    Ray lets a busy worker live on then, with its provers, though nobody can reach it: as long as the driver
+    lives.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_AT_PARENT_EVERY_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="prover-parent", daemon=True).start()
 
 
 def _ask(answer: Any) -> Any:
