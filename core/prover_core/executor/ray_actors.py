@@ -11,7 +11,7 @@ from typing import Any
 
 from prover_core.config.build import Models
 from prover_core.contracts.policy import PolicyRequest
-from prover_core.errors import PolicyFailedError
+from prover_core.errors import PolicyFailedError, UserError
 from prover_core.executor.messages import BatchResult, ModelAnswer, ModelFacts, WorkBatch, WorkerSpec
 from prover_core.executor.ray_module import import_ray
 from prover_core.executor.remote_models import ModelServer, RemotePolicy, RemoteValue
@@ -41,7 +41,7 @@ class WorkerActor:
         ray = import_ray()
         models = None
         if self._models is not None:
-            facts: ModelFacts = ray.get(self._models.facts.remote())
+            facts = _facts(self._models)
             value = RemoteValue(self._score) if facts.has_value else None
             models = Models(RemotePolicy(facts, self._suggest), value)
         self._worker = RemoteWorker(self._spec, self._number, models, ship=ray.put)
@@ -76,14 +76,23 @@ class WorkerActor:
 
 
 class ModelActor:
-    """The models of a run, for several workers, where the GPU is."""
+    """The models of a run, for several workers, where the GPU is.
+
+    They are made by the first call, so that what goes wrong in it is told.
+    """
 
     def __init__(self, spec: WorkerSpec, clients: int) -> None:
         _end_with_parent()
-        self._server = ModelServer(spec, clients)
+        self._spec = spec
+        self._clients = clients
+        self._lock = threading.Lock()
+        self._made: ModelServer | None = None
 
     def facts(self) -> ModelFacts:
-        """See :meth:`ModelServer.facts`."""
+        """See :meth:`ModelServer.facts`.
+
+        :raises UserError: the models cannot be made here.
+        """
         return self._server.facts()
 
     def suggest(self, requests: Sequence[PolicyRequest]) -> ModelAnswer:
@@ -96,10 +105,19 @@ class ModelActor:
 
     def finish(self) -> list[str]:
         """Free the models; what the policy has to complain of."""
-        problems = self._server.problems()
+        if self._made is None:
+            return []
+        problems = self._made.problems()
         with contextlib.suppress(Exception):  # it ends anyway
-            self._server.close()
+            self._made.close()
         return problems
+
+    @property
+    def _server(self) -> ModelServer:
+        with self._lock:
+            if self._made is None:
+                self._made = ModelServer(self._spec, self._clients)
+            return self._made
 
 
 def _end_with_parent() -> None:
@@ -116,6 +134,18 @@ def _end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="prover-parent", daemon=True).start()
+
+
+def _facts(models: Any) -> ModelFacts:
+    """:raises UserError: the models cannot be made where they are to be served."""
+    ray = import_ray()
+    try:
+        facts: ModelFacts = ray.get(models.facts.remote())
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, UserError):
+            raise error.cause from None
+        raise
+    return facts
 
 
 def _ask(answer: Any) -> Any:

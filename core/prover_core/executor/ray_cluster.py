@@ -236,6 +236,8 @@ class RayCluster(Cluster):
 
 
 def _why(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    text = f"{type(error).__name__}: {' '.join(lines)}"
+    cause = getattr(error, "cause", None)  # of an exception in the actor: without it, all is traceback
+    shown = cause if isinstance(cause, BaseException) else error
+    lines = [line.strip() for line in str(shown).strip().splitlines() if line.strip()]
+    text = f"{type(shown).__name__}: {' '.join(lines)}"
     return text if len(text) <= _WHY_CHARACTERS else f"{text[: _WHY_CHARACTERS - 1]}…"

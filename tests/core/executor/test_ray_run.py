@@ -78,6 +78,10 @@ def test_what_a_cluster_has_not_is_said_before_anything_starts(tmp_path: Path) -
     words = ["--executor", "ray", "--set", "env.installed=false", "--out", str(tmp_path / "b")]
     done = prover(*FAKE, *words)
     assert done.returncode == exits.USAGE and "To get it:" in done.stderr
+    words = ["--executor", "ray", "--set", "policy.file=/nowhere.yaml", "--policy-actors", "1"]
+    done = prover(*FAKE, *words, "--out", str(tmp_path / "c"))
+    assert done.returncode == exits.USAGE
+    assert done.stderr.splitlines()[-1].startswith("Error: the scripted policy cannot read /nowhere.yaml")
 
 
 class TwoNodes:
