@@ -203,7 +203,8 @@ class RayCluster(Cluster):
             self._told = True
             free = self._ray.available_resources().get("CPU", 0.0)
             _log.warning(
-                "no worker could be started for %.0f s; Ray has %g CPUs free of %g. Still waiting.",
+                "no worker is ready after %.0f s: the model takes long to load, or there is no room "
+                "(Ray has %g CPUs free of %g). Still waiting.",
                 _PATIENCE_S,
                 free,
                 self._ray.cluster_resources().get("CPU", 0.0),
