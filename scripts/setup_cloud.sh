@@ -81,9 +81,11 @@ if [ -n "$DATA" ]; then
 export POLYPROVER_CACHE='$DATA/cache' HF_HOME='$DATA/huggingface'
 export PATH='$(pwd)/$VENV/bin':"\$PATH"
 ENV
-    if [ ! -e runs ]; then
+    if [ ! -e runs ] && [ ! -L runs ]; then
         ln -s "$DATA/runs" runs
         say "runs is now $DATA/runs"
+    elif [ "$(readlink -f runs)" != "$(readlink -f "$DATA/runs")" ]; then
+        say "WARNING: there is a folder runs here already: new runs go there and not to $DATA/runs, unless --out says so"
     fi
 fi
 
@@ -94,13 +96,11 @@ if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L >/dev/null 2>&1; then
     GPU=$(nvidia-smi -L | head -n 1)
 fi
 EXTRAS=${EXTRAS_WANTED:-analysis,ray,tokens${GPU:+,models}}
-export EXTRAS VENV
+OPTIONAL= # what setup.sh adds for the tests: PyTorch, also where there is no GPU
+export EXTRAS OPTIONAL VENV
 say "extras: $EXTRAS${GPU:+ ($GPU)}"
-if [ -n "$SERTOP" ]; then
-    make --no-print-directory setup
-else
-    sh scripts/setup.sh python coq sandbox
-fi
+# shellcheck disable=SC2086 # nothing, or one word
+sh scripts/setup.sh python coq $SERTOP sandbox
 if [ -n "$GPU" ] && "$VENV/bin/python" -c 'import torch' 2>/dev/null; then
     "$VENV/bin/python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' ||
         die "PyTorch sees no GPU although nvidia-smi does: the driver is too old for this PyTorch; see docs/cloud.md"

@@ -48,7 +48,11 @@ __all__ = [
 
 
 class ProverError(Exception):
-    """Base of all errors raised by Polyprover and by its plugins."""
+    """Base of all errors raised by Polyprover and by its plugins. They pass between processes as they are."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """By default ``__init__`` would be called again, with the message in the place of its arguments."""
+        return _made_again, (type(self), self.args, self.__dict__)
 
 
 class UserError(ProverError):
@@ -152,3 +156,9 @@ class ContractError(ProverError):
 
 class UnknownStateError(ContractError):
     """A proof state that this session did not hand out."""
+
+
+def _made_again(kind: type[ProverError], args: tuple[object, ...], fields: dict[str, object]) -> ProverError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error

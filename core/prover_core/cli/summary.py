@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from prover_core.cli.analysis_text import LEFT_OUT, analysis_lines
-from prover_core.cli.output import command_app, print_json, print_table, say
+from prover_core.cli.output import command_app, print_json, print_table, say, warn
 from prover_core.cli.summary_text import proof_lines, summary_lines
 from prover_core.errors import ConfigError
 from prover_core.store import RunStore, summarise
@@ -56,6 +56,8 @@ def summary(
     """
     with ExitStack() as open_runs:
         stores = [open_runs.enter_context(RunStore.open(path)) for path in runs]
+        for stranger in dict.fromkeys(line for store in stores for line in store.foreign()):
+            warn(f"warning: {stranger}")
         if sql is not None:
             if proofs is not None or analysis is not None:
                 raise ConfigError(["--sql prints the answer alone; leave out --proofs and --analysis"])

@@ -41,7 +41,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A worker cannot be made: the configuration does not work where it is."""
+    """A worker cannot be made, nor could another: the configuration does not work there, or all is lost."""
 
     worker: int
     error: Exception

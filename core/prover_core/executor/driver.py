@@ -12,9 +12,9 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 
 from prover_core.contracts.events import RunEnded, RunObserver, RunStarted, RunStopping, TheoremStarted
-from prover_core.errors import RunStoreError
+from prover_core.errors import EnvironmentCrashedError, MachineryError, ProtocolError, RunStoreError
 from prover_core.executor.batches import BatchSizer
-from prover_core.executor.cluster import Cluster, Done, Lost, LostError, Ready, Refused
+from prover_core.executor.cluster import Cluster, ClusterEvent, Done, Lost, LostError, Ready, Refused
 from prover_core.executor.ledger import Ledger
 from prover_core.executor.messages import WorkBatch
 from prover_core.executor.stream import Marks, Plan, TaskStream
@@ -150,24 +150,29 @@ class DistributedRunner:
                 if not self._stop.requested:
                     self._hand_out(stream, sizer)
                 for event in self._cluster.wait(_POLL_S):
-                    match event:
-                        case Ready():
-                            self._idle.add(event.worker)
-                            self._store.log("worker_ready", worker=event.worker, node=event.node)
-                        case Done():
-                            self._take(event, stream, sizer)
-                        case Lost():
-                            self._lost(event, stream, workers)
-                        case Refused():
-                            self._stop.fail(event.error)
+                    try:
+                        self._obey(event, stream, sizer, workers)
+                    except (RunStoreError, ProtocolError) as error:
+                        self._stop.fail(error)
             for problem in self._cluster.finish(_FINISH_S if not self._busy else 0.0):
                 self._problems.append(problem)
                 self._store.log("policy_problem", problem=problem)
         finally:
             self._ledger.over = True
             self._cluster.close()
-            model = self._ledger.model
-            self._store.log("policy", calls=model.calls, states=model.states, seconds=round(model.seconds, 3))
+            self._ledger.log_models()
+
+    def _obey(self, event: ClusterEvent, stream: TaskStream, sizer: BatchSizer, workers: int) -> None:
+        match event:
+            case Ready():
+                self._idle.add(event.worker)
+                self._store.log("worker_ready", worker=event.worker, node=event.node)
+            case Done():
+                self._take(event, stream, sizer)
+            case Lost():
+                self._lost(event, stream, workers)
+            case Refused():
+                self._stop.fail(event.error)
 
     def _go_on(self, stream: TaskStream) -> bool:
         if not self._stop.requested:
@@ -206,6 +211,8 @@ class DistributedRunner:
         for name, fields in result.log:
             self._store.log(name, worker=event.worker, **{k: v for k, v in fields.items() if k != "worker"})
         again = list(result.left)
+        if result.bug and again:
+            again = [*self._once_more(event.worker, again[0], result.bug), *again[1:]]
         for attempt in result.results:
             record = self._ledger.read(attempt)
             try:
@@ -213,13 +220,10 @@ class DistributedRunner:
             except LostError as error:
                 again += [task for task in tasks if (task.theorem.id, task.attempt) == record.key]
                 self._store.log("steps_lost", theorem=record.theorem_id, reason=str(error))
-            except RunStoreError as error:
-                self._stop.fail(error)
-                return
             else:
                 self._lost_at.pop(record.key, None)
         sizer.count(len(result.results), result.seconds)
-        self._ledger.model += result.model
+        self._ledger.count_models(result.models)
         stream.give_back(again)
         if result.error is not None:
             self._stop.fail(result.error)
@@ -242,17 +246,23 @@ class DistributedRunner:
                 msg = f"workers end as soon as they begin, the last with: {event.why}"
                 self._stop.fail(RunStoreError(msg))
             return
-        again = []
-        for task in tasks:
-            key = (task.theorem.id, task.attempt)
-            self._lost_at[key] = self._lost_at.get(key, 0) + (len(tasks) == 1)
-            if self._lost_at[key] >= _LOSSES:
-                self._ledger.commit(event.worker, self._ledger.crashed(task, event.why, _LOSSES), ())
-                del self._lost_at[key]
-            else:
-                again.append(task)
+        again = [
+            each
+            for task in tasks
+            for each in self._once_more(event.worker, task, event.why, guilty=len(tasks) == 1)
+        ]
         for task in reversed(again):
             stream.give_back([task])
+
+    def _once_more(self, worker: int, task: Task, why: str, *, guilty: bool = True) -> list[Task]:
+        """The task, to be done again; nothing where that was in vain too often: then that is recorded."""
+        key = (task.theorem.id, task.attempt)
+        self._lost_at[key] = self._lost_at.get(key, 0) + guilty
+        if self._lost_at[key] < _LOSSES:
+            return [task]
+        self._ledger.commit(worker, self._ledger.crashed(task, why, _LOSSES), ())
+        del self._lost_at[key]
+        return []
 
     def _finish(self, seconds: float) -> RunSummary:
         try:
@@ -271,12 +281,13 @@ class DistributedRunner:
             )
         )
         problem = self._stop.error
-        if isinstance(problem, RunStoreError):
+        if isinstance(problem, RunStoreError | MachineryError):
             msg = (
                 f"{problem}\n{sum(counts.values())} attempts are recorded and safe; what was in flight was "
                 f"not recorded.\nThen go on with: prover run --resume {self._store.path}"
             )
-            raise RunStoreError(msg) from problem
+            kind = RunStoreError if isinstance(problem, RunStoreError) else EnvironmentCrashedError
+            raise kind(msg) from problem
         if problem is not None:
             raise problem
         return summarise(self._store)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prover_core.contracts.events import ProofFound, TheoremDone
+from prover_core.contracts.policy import Usage
 from prover_core.errors import ProtocolError
 from prover_core.executor.messages import AttemptResult, ModelUse
 from prover_core.runner.control import EventBus
@@ -31,7 +32,8 @@ class Ledger:
         """Attempts that are not recorded yet."""
         self.over = False
         """The run has ended: nothing more is written."""
-        self.model = ModelUse()
+        self.models: dict[str, ModelUse] = {}
+        """Policy and value model -> what all workers have asked of them."""
 
     def read(self, result: AttemptResult) -> AttemptRecord:
         """The record in a result.
@@ -93,10 +95,30 @@ class Ledger:
             attempt=task.attempt,
             status=AttemptStatus.CRASHED,
             error_class="WorkerLost",
-            error=f"the worker was lost {times} times while it attempted this, the last time: {why}",
+            error=f"the worker was lost {times} times while it attempted this, or could not record it; "
+            f"the last time: {why}",
             seed=self._settings.seed,
             started_at=utc_now(),
         )
+
+    def count_models(self, used: Mapping[str, ModelUse]) -> None:
+        """What a batch has asked of its models."""
+        for name, use in used.items():
+            self.models[name] = self.models.get(name, ModelUse()) + use
+
+    def log_models(self) -> None:
+        """A line of the log for each, as the local runner writes it."""
+        for name, use in self.models.items():
+            counted = use.usage != Usage()
+            used = {"tokens": use.usage.tokens, "used": dict(sorted(use.usage.counters.items()))}
+            self._store.log(
+                name,
+                calls=use.calls,
+                states=use.states,
+                largest_batch=use.largest_batch,
+                seconds=round(use.seconds, 3),
+                **(used if counted else {}),
+            )
 
     def hopeless(self) -> str:
         """Why there is no sense in going on, in words; empty: there is."""

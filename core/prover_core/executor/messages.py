@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
+from prover_core.contracts.policy import Usage
+from prover_core.runner.batch_server import BatchServer
+from prover_core.runner.policy_server import PolicyServer
 from prover_core.runner.settings import RunSettings
 from prover_core.runner.theorem_queue import Task
+from prover_core.types import Suggestion
 
-__all__ = ["AttemptResult", "BatchResult", "ModelFacts", "ModelUse", "WorkBatch", "WorkerSpec"]
+__all__ = [
+    "AttemptResult",
+    "BatchResult",
+    "ModelAnswer",
+    "ModelFacts",
+    "ModelUse",
+    "WorkBatch",
+    "WorkerSpec",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +56,39 @@ class AttemptResult:
 
 @dataclass(frozen=True, slots=True)
 class ModelUse:
-    """What a worker has asked of its models."""
+    """What has been asked of a model."""
 
     calls: int = 0
     states: int = 0
     seconds: float = 0.0
+    largest_batch: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+    @classmethod
+    def of(cls, server: BatchServer[Any]) -> Self:
+        """All that a server has been asked so far."""
+        usage = server.usage if isinstance(server, PolicyServer) else Usage()
+        return cls(server.calls, server.states, server.seconds, server.largest_batch, usage)
 
     def __add__(self, other: ModelUse) -> ModelUse:
-        return ModelUse(self.calls + other.calls, self.states + other.states, self.seconds + other.seconds)
+        return ModelUse(
+            self.calls + other.calls,
+            self.states + other.states,
+            self.seconds + other.seconds,
+            max(self.largest_batch, other.largest_batch),
+            self.usage + other.usage,
+        )
 
-    def __sub__(self, other: ModelUse) -> ModelUse:
-        return ModelUse(self.calls - other.calls, self.states - other.states, self.seconds - other.seconds)
+    def since(self, before: ModelUse) -> ModelUse:
+        """What has come to ``before``; the largest batch is that of all."""
+        counters = {name: n - before.usage.counters.get(name, 0) for name, n in self.usage.counters.items()}
+        return ModelUse(
+            self.calls - before.calls,
+            self.states - before.states,
+            self.seconds - before.seconds,
+            self.largest_batch,
+            Usage(self.usage.tokens - before.usage.tokens, counters),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +103,10 @@ class BatchResult:
     seconds: float = 0.0
     error: Exception | None = None
     """What no other theorem would survive either: the run ends."""
-    model: ModelUse = ModelUse()
+    bug: str = ""
+    """What kept the first of ``left`` from being recorded, unforeseen; empty: nothing did."""
+    models: Mapping[str, ModelUse] = field(default_factory=dict)
+    """``policy``, and ``value`` where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +117,14 @@ class ModelFacts:
     suggestions: int
     batch_size: int
     has_value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """What a policy that lives in another process says to some requests."""
+
+    rows: list[list[Suggestion]] = field(default_factory=list)
+    usage: tuple[Usage, ...] = ()
+    """Of each request, also where there is no answer."""
+    failure: str = ""
+    """Why there is no answer; empty: there is one."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from prover_core.config.build import Models
 from prover_core.contracts.policy import PolicyRequest
-from prover_core.errors import PolicyFailedError
-from prover_core.executor.messages import BatchResult, ModelFacts, WorkBatch, WorkerSpec
+from prover_core.errors import PolicyFailedError, UserError
+from prover_core.executor.messages import BatchResult, ModelAnswer, ModelFacts, WorkBatch, WorkerSpec
 from prover_core.executor.ray_module import import_ray
 from prover_core.executor.remote_models import ModelServer, RemotePolicy, RemoteValue
 from prover_core.executor.remote_worker import RemoteWorker
-from prover_core.types import Suggestion
 
 __all__ = ["ModelActor", "WorkerActor"]
+
+_LOOK_AT_PARENT_EVERY_S = 1.0
 
 
 class WorkerActor:
@@ -33,10 +37,11 @@ class WorkerActor:
 
         :raises UserError: the configuration cannot be used here.
         """
+        _end_with_parent()
         ray = import_ray()
         models = None
         if self._models is not None:
-            facts: ModelFacts = ray.get(self._models.facts.remote())
+            facts = _facts(self._models)
             value = RemoteValue(self._score) if facts.has_value else None
             models = Models(RemotePolicy(facts, self._suggest), value)
         self._worker = RemoteWorker(self._spec, self._number, models, ship=ray.put)
@@ -71,16 +76,26 @@ class WorkerActor:
 
 
 class ModelActor:
-    """The models of a run, for several workers, where the GPU is."""
+    """The models of a run, for several workers, where the GPU is.
+
+    They are made by the first call, so that what goes wrong in it is told.
+    """
 
     def __init__(self, spec: WorkerSpec, clients: int) -> None:
-        self._server = ModelServer(spec, clients)
+        _end_with_parent()
+        self._spec = spec
+        self._clients = clients
+        self._lock = threading.Lock()
+        self._made: ModelServer | None = None
 
     def facts(self) -> ModelFacts:
-        """See :meth:`ModelServer.facts`."""
+        """See :meth:`ModelServer.facts`.
+
+        :raises UserError: the models cannot be made here.
+        """
         return self._server.facts()
 
-    def suggest(self, requests: Sequence[PolicyRequest]) -> list[list[Suggestion]]:
+    def suggest(self, requests: Sequence[PolicyRequest]) -> ModelAnswer:
         """See :meth:`ModelServer.suggest`."""
         return self._server.suggest(requests)
 
@@ -90,10 +105,47 @@ class ModelActor:
 
     def finish(self) -> list[str]:
         """Free the models; what the policy has to complain of."""
-        problems = self._server.problems()
+        if self._made is None:
+            return []
+        problems = self._made.problems()
         with contextlib.suppress(Exception):  # it ends anyway
-            self._server.close()
+            self._made.close()
         return problems
+
+    @property
+    def _server(self) -> ModelServer:
+        with self._lock:
+            if self._made is None:
+                self._made = ModelServer(self._spec, self._clients)
+            return self._made
+
+
+def _end_with_parent() -> None:
+    """End this process when the node's Ray, which has started it, has ended.
+
+    Ray lets a busy worker live on then, with its provers, though nobody can reach it: as long as the driver
+    lives.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_AT_PARENT_EVERY_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="prover-parent", daemon=True).start()
+
+
+def _facts(models: Any) -> ModelFacts:
+    """:raises UserError: the models cannot be made where they are to be served."""
+    ray = import_ray()
+    try:
+        facts: ModelFacts = ray.get(models.facts.remote())
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, UserError):
+            raise error.cause from None
+        raise
+    return facts
 
 
 def _ask(answer: Any) -> Any:

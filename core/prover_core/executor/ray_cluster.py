@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prover_core.errors import ConfigError, UserError
+from prover_core.errors import ConfigError, EnvironmentCrashedError, UserError
 from prover_core.executor.cluster import Cluster, ClusterEvent, Done, Lost, LostError, Ready, Refused
 from prover_core.executor.messages import WorkBatch, WorkerSpec
 from prover_core.executor.ray_actors import ModelActor, WorkerActor
@@ -17,10 +18,11 @@ from prover_core.executor.ray_module import import_ray
 
 __all__ = ["RayCluster", "RayOptions"]
 
+_log = logging.getLogger(__name__)
 _LOCAL_STORE_BYTES = 256 << 20
 """Of Ray's object store where we start Ray ourselves; what is more goes to the disk."""
 _PATIENCE_S = 60.0
-"""How long no worker at all may be ready before that is told."""
+"""How long no worker at all may have begun before that is told."""
 _WHY_CHARACTERS = 300
 
 
@@ -52,7 +54,8 @@ class RayCluster(Cluster):
         self._models: list[Any] = []
         self._pending: dict[Any, tuple[int, bool]] = {}
         """What is awaited -> the worker, and whether it is being started."""
-        self._silent_since = time.monotonic()
+        self._waits_since = time.monotonic()
+        """When it began that no worker does anything but start."""
         self._told = False
         self._ours = self._connect(workers)
         try:
@@ -75,7 +78,7 @@ class RayCluster(Cluster):
                 max_task_retries=-1,
             )(ModelActor)
             self._models = [made.remote(self._spec, clients) for _ in range(serving)]
-        self._silent_since = time.monotonic()
+        self._waits_since = time.monotonic()
         for number in range(workers):
             self._start(number)
 
@@ -89,7 +92,9 @@ class RayCluster(Cluster):
         ready, _ = self._ray.wait(list(self._pending), num_returns=1, timeout=timeout_s)
         if ready and len(self._pending) > 1:  # whatever else has come meanwhile, in the same go
             ready, _ = self._ray.wait(list(self._pending), num_returns=len(self._pending), timeout=0)
-        return [self._event(reference, *self._pending.pop(reference)) for reference in ready]
+        events = [self._event(reference, *self._pending.pop(reference)) for reference in ready]
+        self._tell_if_nothing_starts(any(not isinstance(event, Lost) for event in events))
+        return events
 
     def fetch(self, frame: Any) -> bytes:
         if isinstance(frame, bytes):
@@ -189,11 +194,35 @@ class RayCluster(Cluster):
             return self._replace(worker, _why(error))
         return Ready(worker, str(value)) if is_start else Done(worker, value)
 
-    def _replace(self, worker: int, why: str) -> Lost:
+    def _tell_if_nothing_starts(self, something_happened: bool) -> None:
+        """A full cluster is waited for without end; whoever started the run should know it."""
+        now = time.monotonic()
+        if something_happened or any(not is_start for _, is_start in self._pending.values()):
+            self._waits_since = now
+        elif not self._told and now - self._waits_since > _PATIENCE_S:
+            self._told = True
+            free = self._ray.available_resources().get("CPU", 0.0)
+            _log.warning(
+                "no worker is ready after %.0f s: the model takes long to load, or there is no room "
+                "(Ray has %g CPUs free of %g). Still waiting.",
+                _PATIENCE_S,
+                free,
+                self._ray.cluster_resources().get("CPU", 0.0),
+            )
+
+    def _replace(self, worker: int, why: str) -> Lost | Refused:
+        if self._ray_is_gone():
+            msg = f"Ray has ended on this machine, and all workers are lost with it; the last with: {why}"
+            return Refused(worker, EnvironmentCrashedError(msg))
         with contextlib.suppress(self._ray.exceptions.RayError):
             self._ray.kill(self._actors[worker])
         self._start(worker)
         return Lost(worker, why)
+
+    def _ray_is_gone(self) -> bool:
+        """The driver's own node is dead: nothing can be started any more."""
+        here = self._ray.get_runtime_context().get_node_id()
+        return any(node["NodeID"] == here and not node["Alive"] for node in self._ray.nodes())
 
     def _problems_of(self, asked: Sequence[Any], timeout_s: float) -> list[str]:
         """Each once: every worker's policy may complain of the same."""
@@ -208,6 +237,8 @@ class RayCluster(Cluster):
 
 
 def _why(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    text = f"{type(error).__name__}: {' '.join(lines)}"
+    cause = getattr(error, "cause", None)  # of an exception in the actor: without it, all is traceback
+    shown = cause if isinstance(cause, BaseException) else error
+    lines = [line.strip() for line in str(shown).strip().splitlines() if line.strip()]
+    text = f"{type(shown).__name__}: {' '.join(lines)}"
     return text if len(text) <= _WHY_CHARACTERS else f"{text[: _WHY_CHARACTERS - 1]}…"

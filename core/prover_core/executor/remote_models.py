@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from prover_core.config.build import build
-from prover_core.contracts.policy import Policy, PolicyRequest, Value
-from prover_core.executor.messages import ModelFacts, WorkerSpec
+from prover_core.contracts.policy import Policy, PolicyRequest, Usage, Value
+from prover_core.errors import PolicyFailedError
+from prover_core.executor.messages import ModelAnswer, ModelFacts, WorkerSpec
 from prover_core.executor.surroundings import enter_surroundings, resolve_spec
 from prover_core.runner.policy_server import PolicyServer, ValueServer
 from prover_core.types import ProofState, Suggestion
@@ -57,9 +58,15 @@ class ModelServer:
             policy.wants_premises, self._suggestions, policy.batch_size, self._values is not None
         )
 
-    def suggest(self, requests: Sequence[PolicyRequest]) -> list[list[Suggestion]]:
+    def suggest(self, requests: Sequence[PolicyRequest]) -> ModelAnswer:
         """:meth:`Policy.suggest`, together with what others ask at the moment."""
-        return self._server.ask(requests)
+        rows, failure = [], ""
+        try:
+            rows = self._server.ask(requests)
+        except PolicyFailedError as error:
+            failure = str(error)
+        usage = tuple(self._server.take_usage([request]) for request in requests)
+        return ModelAnswer(rows, usage, failure)
 
     def score(self, requests: Sequence[PolicyRequest]) -> list[float]:
         """:meth:`Value.score`, likewise; nothing where there is no value."""
@@ -88,10 +95,18 @@ class RemotePolicy(Policy):
         self.suggestions = facts.suggestions
         self.batch_size = facts.batch_size
         self._ask = ask
+        self._usage: tuple[Usage, ...] = ()
 
     def suggest(self, requests: Sequence[PolicyRequest], k: int) -> list[list[Suggestion]]:
-        answers: list[list[Suggestion]] = self._ask([_plain(request) for request in requests])
-        return [row[:k] for row in answers]
+        self._usage = ()
+        answer: ModelAnswer = self._ask([_plain(request) for request in requests])
+        self._usage = answer.usage
+        if answer.failure:
+            raise PolicyFailedError(answer.failure)
+        return [row[:k] for row in answer.rows]
+
+    def usage(self) -> Sequence[Usage]:
+        return self._usage
 
 
 class RemoteValue(Value):

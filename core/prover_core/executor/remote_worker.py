@@ -16,6 +16,7 @@ from prover_core.executor.messages import AttemptResult, BatchResult, ModelUse, 
 from prover_core.executor.surroundings import enter_surroundings, resolve_spec
 from prover_core.plugins.manager import installed_plugins
 from prover_core.runner.attempt import Bench, Ending
+from prover_core.runner.batch_server import BatchServer
 from prover_core.runner.configured import premise_source
 from prover_core.runner.control import EventBus, StopControl
 from prover_core.runner.policy_server import PolicyServer, ValueServer
@@ -64,19 +65,22 @@ class RemoteWorker:
             self._recorder = _Recorder(scratch if spec.settings.trajectories else None)
             settings = spec.settings
             self._policy = parts.policy
+            self._used: dict[str, ModelUse] = {}
             suggestions = settings.suggestions or parts.policy.suggestions
-            self._server = undo.enter_context(
+            server = undo.enter_context(
                 PolicyServer(parts.policy, suggestions=suggestions, workers=1, window_s=0.0)
             )
+            self._servers: dict[str, BatchServer[Any]] = {"policy": server}
             values = None
             if parts.value is not None:
                 values = undo.enter_context(ValueServer(parts.value, workers=1, window_s=0.0))
+                self._servers["value"] = values
             source = premise_source(resolved, installed_plugins())
             self._environment = parts.environment
             self._bench = Bench(
                 environment=parts.environment,
                 wants_premises=settings.retrieval and (parts.policy.wants_premises or source is not None),
-                server=self._server,
+                server=server,
                 search=parts.search,
                 settings=settings,
                 store=self._recorder,
@@ -89,7 +93,6 @@ class RemoteWorker:
     def work(self, batch: WorkBatch) -> BatchResult:
         """Make the attempts of a batch, as many as there is time to begin."""
         began = time.monotonic()
-        used = self._use()
         results: list[AttemptResult] = []
         done: set[tuple[str, int]] = set()
 
@@ -105,9 +108,11 @@ class RemoteWorker:
 
         queue = _Batch(batch.tasks, began + batch.seconds)
         bus = EventBus((), self._recorder)
+        bug = ""
         try:
             Worker(self.number, self._bench, queue, bus, commit).run()
-        except Exception:  # noqa: BLE001 - a bug of ours: the driver is told, and gives what is left to others
+        except Exception as error:  # noqa: BLE001 - a bug of ours: the driver is told, and counts how often
+            bug = f"{type(error).__name__}: {error}"
             self._recorder.log("bug", worker=self.number, traceback=traceback.format_exc())
         return BatchResult(
             results=tuple(results),
@@ -115,7 +120,8 @@ class RemoteWorker:
             log=self._recorder.taken(),
             seconds=time.monotonic() - began,
             error=self._stop.error,
-            model=self._use() - used,
+            bug=bug,
+            models=self._used_since_last_told(),
         )
 
     def stop(self, grace_s: float) -> None:
@@ -144,8 +150,10 @@ class RemoteWorker:
         threading.Event().wait(_AFTER_CUT_S)
         self._environment.close()
 
-    def _use(self) -> ModelUse:
-        return ModelUse(self._server.calls, self._server.states, self._server.seconds)
+    def _used_since_last_told(self) -> dict[str, ModelUse]:
+        before = self._used
+        self._used = {name: ModelUse.of(server) for name, server in self._servers.items()}
+        return {name: used.since(before.get(name, ModelUse())) for name, used in self._used.items()}
 
     def _result(
         self, record: AttemptRecord, ending: Ending, trajectory: AttemptTrajectory | None

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from prover_core.errors import ConfigError, ToolMissingError
+from prover_core.errors import ConfigError, RunStoreError, ToolMissingError
 from prover_core.store.analysis_models import (
     Distribution,
     QueryResult,
@@ -102,7 +102,7 @@ class RunsDatabase:
         """Only reads.
 
         :raises ToolMissingError: DuckDB is not installed.
-        :raises RunStoreError: a run's results are damaged.
+        :raises RunStoreError: a run's results or steps are damaged.
         """
         try:
             import duckdb
@@ -147,7 +147,18 @@ class RunsDatabase:
         )
 
     def analyse(self, top: int = 10) -> RunsAnalysis:
-        """All that ``prover summary`` says; the lists hold at most ``top`` items."""
+        """All that ``prover summary`` says; the lists hold at most ``top`` items.
+
+        :raises RunStoreError: a file of a run is damaged.
+        """
+        try:
+            return self._analysis(top)
+        except self._error as error:
+            told = str(error).partition("\nLINE ")[0]
+            msg = f"The runs cannot be analysed, for a file of theirs is damaged: {told}"
+            raise RunStoreError(msg) from error
+
+    def _analysis(self, top: int) -> RunsAnalysis:
         statuses = self._counts("SELECT status, count(*) FROM attempts_once GROUP BY ALL ORDER BY 2 DESC, 1")
         proved = statuses.get(AttemptStatus.PROVED.value, 0)
         conclusive = sum(n for status, n in statuses.items() if AttemptStatus(status).conclusive)

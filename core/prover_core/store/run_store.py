@@ -53,7 +53,7 @@ class RunStore:
         """For the class methods only."""
         self.path = path
         self.repairs: tuple[str, ...] = ()
-        """What :meth:`resume` had to put right (a line cut short by a kill), in words; to be shown."""
+        """What :meth:`resume` had to put right (a line cut short by a kill) or to leave out, in words."""
         self.changes: tuple[str, ...] = ()
         """How this session's provenance differs from that of the run's beginning; to be shown."""
         self._write_lock = threading.Lock()
@@ -120,6 +120,7 @@ class RunStore:
             store.repairs = store._repair()
             if (path / _TRAJECTORIES).is_dir():
                 store._make_trajectories(fsync=fsync)
+                store.repairs += tuple(store.foreign())
             store._start(fsync=fsync)
             if provenance is not None:
                 store.changes = tuple(store.provenance.differences(provenance))
@@ -215,6 +216,12 @@ class RunStore:
         """The trajectories, for reading; ``None``: this run keeps none."""
         folder = self.path / _TRAJECTORIES
         return TrajectoryFolder(folder) if folder.is_dir() else None
+
+    def foreign(self) -> list[str]:
+        """What lies among the trajectories and is not of this run, in words; to be shown."""
+        folder = self.trajectory_folder()
+        strangers = [] if folder is None else folder.foreign()
+        return [f"{path} is not a file of this run: it is not read, and left as it is" for path in strangers]
 
     def trajectory_batches(self) -> Iterator[pa.RecordBatch]:
         """The same rows as :meth:`trajectory_rows`, as Arrow batches: for counting many of them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -136,7 +137,7 @@ _SUMS = (
 
 
 class _Totals:
-    """Adds records up; holds numbers and ids, never the records."""
+    """Adds records up; holds some numbers of each, never the records or their ids."""
 
     def __init__(self) -> None:
         self.statuses: Counter[AttemptStatus] = Counter()
@@ -144,19 +145,17 @@ class _Totals:
         self.axioms: Counter[str] = Counter()
         self.axiom_free = 0
         self.counters: Counter[str] = Counter()
-        self.proved_seconds: list[float] = []
-        self.area_of_theorem: dict[str, str] = {}
-        self.proved_theorems: set[str] = set()
+        self.proved_seconds = array("d")
+        self.theorems = _Theorems()
 
     def add(self, record: AttemptRecord) -> None:
         self.statuses[record.status] += 1
         for name in _SUMS:
             self.sums[name] += getattr(record, name)
         self.counters.update(record.counters)
-        self.area_of_theorem[record.theorem_id] = area_of(record)
+        self.theorems.add(record)
         if not record.proved:
             return
-        self.proved_theorems.add(record.theorem_id)
         self.proved_seconds.append(record.seconds_total)
         axioms = record.verdict.axioms if record.verdict else ()
         self.axioms.update(axioms)
@@ -167,14 +166,16 @@ class _Totals:
         conclusive = sum(n for status, n in self.statuses.items() if status.conclusive)
         low, high = wilson_interval(proved, conclusive)
         env = self.sums["seconds_env"]
+        areas = self.theorems.areas()
+        attempted = sum(area.theorems for area in areas)
         numbers: dict[str, Any] = {name: round(self.sums[name], 3) for name in _SUMS}
         numbers |= {status.value: self.statuses[status] for status in AttemptStatus}
         return RunSummary(
             run_dir=run_dir,
-            theorems=max(theorems, len(self.area_of_theorem)),
+            theorems=max(theorems, attempted),
             attempts=self.statuses.total(),
-            not_attempted=max(0, theorems - len(self.area_of_theorem)),
-            theorems_proved=len(self.proved_theorems),
+            not_attempted=max(0, theorems - attempted),
+            theorems_proved=sum(area.proved for area in areas),
             conclusive=conclusive,
             rate=proved / conclusive if conclusive else 0.0,
             rate_low=low,
@@ -185,13 +186,43 @@ class _Totals:
             counters=dict(sorted(self.counters.items())),
             axioms=dict(self.axioms.most_common()),
             proved_without_axioms=self.axiom_free,
-            areas=self._areas(),
+            areas=areas,
         )
 
-    def _areas(self) -> tuple[AreaSummary, ...]:
-        theorems = Counter(self.area_of_theorem.values())
-        proved = Counter(self.area_of_theorem[theorem] for theorem in self.proved_theorems)
+
+class _Theorems:
+    """Theorems by area, each once however often it was attempted: 16 bytes an attempt.
+
+    A theorem is known by the hash of its id: that two of a million have the same is once in 37 million runs.
+    """
+
+    def __init__(self) -> None:
+        self._marks = array("q")
+        self._areas = array("l")
+        self._proved = array("b")
+        self._numbers: dict[str, int] = {}
+        """Area -> its number."""
+
+    def add(self, record: AttemptRecord) -> None:
+        self._marks.append(hash(record.theorem_id))
+        self._areas.append(self._numbers.setdefault(area_of(record), len(self._numbers)))
+        self._proved.append(record.proved)
+
+    def areas(self) -> tuple[AreaSummary, ...]:
+        """In the order of their names; a theorem is in the area that its last attempt names."""
+        if not self._marks:
+            return ()
+        import numpy as np
+
+        _, last, theorem = np.unique(
+            np.frombuffer(self._marks, dtype=np.int64)[::-1], return_index=True, return_inverse=True
+        )
+        area_of_theorem = np.frombuffer(self._areas, dtype=np.dtype("l"))[::-1][last]
+        proved = np.bincount(theorem, weights=np.frombuffer(self._proved, dtype=np.int8)[::-1]) > 0
+        theorems = np.bincount(area_of_theorem, minlength=len(self._numbers)).tolist()
+        wins = np.bincount(area_of_theorem[proved], minlength=len(self._numbers)).tolist()
         return tuple(
-            AreaSummary(area=area, theorems=n, proved=proved[area], rate=proved[area] / n)
-            for area, n in sorted(theorems.items())
+            AreaSummary(area=area, theorems=theorems[n], proved=wins[n], rate=wins[n] / theorems[n])
+            for area, n in sorted(self._numbers.items())
+            if theorems[n]
         )

@@ -10,6 +10,7 @@ whole, so no recorded attempt is without its rows; rows of an attempt that was n
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from prover_core.store.frames import encode_frame, frame_problem, read_frames
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 __all__ = ["AttemptTrajectory", "TrajectoryFolder", "TrajectoryRow"]
 
@@ -29,6 +31,7 @@ _PART_ATTEMPTS = 50
 """A part is made of so many attempts, so that other programs see them; the journal is safe without it."""
 _PARTS_PER_RUN = 100
 """In a long run a part is made of a hundredth of what there is: a million attempts make some 600 parts."""
+_OWN_NAME = re.compile(r"(?:part-(\d{5,})\.parquet|pending-(\d{5,})\.journal)")
 _GROUP_ROWS = 50_000
 _GROUP_BYTES = 32 << 20
 
@@ -56,9 +59,9 @@ class TrajectoryFolder:
             self._folder.mkdir(exist_ok=True)
             for leftover in [*self._folder.glob(".*.spill"), *self._folder.glob(".*.tmp")]:
                 leftover.unlink()
-            for journal in sorted(self._folder.glob("pending-*.journal")):
+            for journal in self._own("pending-*.journal"):
                 self._to_part(journal, recorded())
-            indices = [_index(p) for p in self._folder.glob("part-*.parquet")]
+            indices = [_index(path) for path in self._own("part-*.parquet")]
         except OSError as error:
             raise disk_problem(self._folder, error, "no step that was recorded is lost") from error
         self._index = max(indices, default=-1) + 1
@@ -143,10 +146,15 @@ class TrajectoryFolder:
         """
         return {value for index in self._indices() for value in self._distinct_in(index, column)}
 
+    def foreign(self) -> list[Path]:
+        """Parquet files and journals that are none of the run's (a copy made by hand): nobody reads them."""
+        found = (path for path in self._folder.iterdir() if path.suffix in (".parquet", ".journal"))
+        return sorted(path for path in found if not _OWN_NAME.fullmatch(path.name))
+
     def for_queries(self) -> tuple[list[Path], pa.Table]:
         """The Parquet parts, and the rows that are not in one yet. A run that is going on may be asked.
 
-        :raises RunStoreError: the folder cannot be read.
+        :raises RunStoreError: a part is damaged.
         """
         import pyarrow as pa
 
@@ -155,7 +163,8 @@ class TrajectoryFolder:
             part = self._folder / f"part-{index:05d}.parquet"
             if not part.exists():
                 waiting += list(self._read(index))
-            elif part.stat().st_size:
+            else:
+                _open(part).close()
                 parts.append(part)
         return parts, pa.Table.from_batches(waiting, schema=trajectory_schema())
 
@@ -188,12 +197,13 @@ class TrajectoryFolder:
                 yield batch.filter(pc.is_in(batch.column("uid"), value_set=uids))
 
     def _indices(self) -> Sequence[int]:
-        found = [*self._folder.glob("part-*.parquet"), *self._folder.glob("pending-*.journal")]
-        return sorted({_index(path) for path in found})
+        return sorted({_index(path) for path in self._own("p*-*.*")})
+
+    def _own(self, pattern: str) -> list[Path]:
+        return sorted(path for path in self._folder.glob(pattern) if _OWN_NAME.fullmatch(path.name))
 
     def _read(self, index: int) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         part = self._folder / f"part-{index:05d}.parquet"
         if not part.exists():
@@ -205,14 +215,13 @@ class TrajectoryFolder:
             else:
                 return
         try:
-            with pq.ParquetFile(part) as file:
+            with _open(part) as file:
                 yield from file.iter_batches(batch_size=10_000)
         except (OSError, pa.ArrowException) as error:
             raise _damaged(part, error) from error
 
     def _distinct_in(self, index: int, column: str) -> set[str]:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         part = self._folder / f"part-{index:05d}.parquet"
         if not part.exists():
@@ -223,7 +232,7 @@ class TrajectoryFolder:
             }
         found: set[str] = set()
         try:
-            with pq.ParquetFile(part, read_dictionary=[column]) as file:
+            with _open(part, dictionary=[column]) as file:
                 at = file.schema_arrow.get_field_index(column)
                 for group in range(file.num_row_groups):
                     known = file.metadata.row_group(group).column(at).statistics
@@ -295,10 +304,25 @@ def _groups(batches: Iterator[pa.RecordBatch], recorded: Collection[str] | None)
         yield pa.Table.from_batches(waiting)
 
 
-def _damaged(part: Path, error: Exception) -> RunStoreError:
-    return RunStoreError(
-        f"{part} is damaged: {error}. The results do not depend on it; move it away to go on."
-    )
+def _open(part: Path, dictionary: Sequence[str] = ()) -> pq.ParquetFile:
+    """:raises RunStoreError: it is damaged, or no part of a run."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(part, read_dictionary=list(dictionary))
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(part, error) from error
+    missing = [name for name in trajectory_schema().names if name not in file.schema_arrow.names]
+    if missing:
+        file.close()
+        raise _damaged(part, f"it has no column {missing[0]!r}, so it is not from here")
+    return file
+
+
+def _damaged(part: Path, error: Exception | str) -> RunStoreError:
+    why = str(error).rstrip(".")
+    return RunStoreError(f"{part} is damaged: {why}. The results do not depend on it; move it away to go on.")
 
 
 def _index(path: Path) -> int:

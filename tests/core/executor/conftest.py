@@ -1,4 +1,4 @@
-"""Fixtures of the executor's tests: a cluster of threads, which loses what it is told to lose."""
+"""Fixtures of the executor's tests: a cluster of threads, which loses and breaks what it is told to."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from prover_core.config.build import build_environment
+from prover_core.config.build import Models, build_environment
 from prover_core.config.layers import Given
 from prover_core.config.resolve import ResolvedRun, resolve
 from prover_core.contracts.events import RunObserver
 from prover_core.executor import Cluster, DistributedRunner, Done, Lost, Ready, Refused, WorkBatch, WorkerSpec
 from prover_core.executor.cluster import ClusterEvent, LostError
 from prover_core.executor.on_ray import StreamedTheorems
+from prover_core.executor.remote_models import ModelServer, RemotePolicy
 from prover_core.executor.remote_worker import RemoteWorker
 from prover_core.plugins.manager import installed_plugins
 from prover_core.runner.configured import run_settings
@@ -31,6 +32,8 @@ class ThreadCluster(Cluster):
         self.spec = spec
         self.lose: Callable[[int, WorkBatch], bool] = lambda worker, batch: False
         self.lose_frames: Callable[[bytes], bool] = lambda frame: False
+        self.ship: Callable[[bytes], Any] = lambda frame: frame
+        self.models: ModelServer | None = None
         self.stillborn = False
         self.batches: list[tuple[int, WorkBatch]] = []
         self.most_at_once = 0
@@ -96,7 +99,8 @@ class ThreadCluster(Cluster):
             self._die(number)
             return
         try:
-            worker = RemoteWorker(self.spec, number)
+            served = self.models and Models(RemotePolicy(self.models.facts(), self.models.suggest))
+            worker = RemoteWorker(self.spec, number, served or None, ship=self.ship)
         except Exception as error:  # noqa: BLE001 - told to the driver, as a cluster does
             self._events.put(Refused(number, error))
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -227,3 +228,39 @@ def test_a_long_attempt_is_shipped_frame_by_frame(make_lab: Any, monkeypatch: py
         tries = {record.uid: record.tries for record in store.records()}
         rows = [row.uid for row in store.trajectory_rows()]
     assert {uid: rows.count(uid) for uid in tries} == tries
+
+
+def test_an_attempt_that_cannot_be_recorded_is_tried_some_times_and_the_rest_goes_on(
+    make_lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prover_core.executor import remote_worker
+
+    monkeypatch.setattr(remote_worker, "_INLINE_BYTES", 1)
+    lab, refused = make_lab(data="fake:or_assoc,and_swap,and_assoc"), []
+
+    def ship(frame: bytes) -> bytes:
+        if b"and_swap" in frame:
+            refused.append(frame)
+            msg = "the object store is full"
+            raise OSError(msg)
+        return frame
+
+    lab.cluster.ship = ship
+    lab.run()
+    with RunStore.open(lab.folder / "run") as store:
+        records = {record.name: record for record in store.records()}
+    record = records.pop("and_swap")
+    assert record.status is AttemptStatus.CRASHED and len(refused) == 4
+    assert "could not record it" in record.error and "OSError: the object store is full" in record.error
+    assert len(records) == 2 and all(r.status is not AttemptStatus.CRASHED for r in records.values())
+    assert (lab.folder / "run" / "log.jsonl").read_text().count('"bug"') == 4
+
+
+def test_what_models_were_asked_is_logged_as_locally(make_lab: Any, local: Path) -> None:
+    lab = make_lab()
+    lab.run()
+    [ours], [theirs] = (
+        [line for line in map(json.loads, log.read_text().splitlines()) if line["event"] == "policy"]
+        for log in (lab.folder / "run" / "log.jsonl", local / "log.jsonl")
+    )
+    assert ours.keys() == theirs.keys() and ours["states"] == theirs["states"] > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -77,6 +78,10 @@ def test_what_a_cluster_has_not_is_said_before_anything_starts(tmp_path: Path) -
     words = ["--executor", "ray", "--set", "env.installed=false", "--out", str(tmp_path / "b")]
     done = prover(*FAKE, *words)
     assert done.returncode == exits.USAGE and "To get it:" in done.stderr
+    words = ["--executor", "ray", "--set", "policy.file=/nowhere.yaml", "--policy-actors", "1"]
+    done = prover(*FAKE, *words, "--out", str(tmp_path / "c"))
+    assert done.returncode == exits.USAGE
+    assert done.stderr.splitlines()[-1].startswith("Error: the scripted policy cannot read /nowhere.yaml")
 
 
 class TwoNodes:
@@ -180,6 +185,67 @@ def test_a_node_that_joins_gets_work_and_the_driver_can_be_stopped_and_resumed(
     assert again.returncode == 0, again.stderr
     assert found(ray) == found(local) and before.items() <= found(ray).items()
     assert steps(ray) == steps(local)
+
+
+def raylets_of(pid: int) -> list[int]:
+    """Ray's own processes on this machine, which a driver has started; they start the workers."""
+    children = (int(entry) for entry in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    return [child for child in children if b"raylet/raylet" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_when_ray_itself_dies_the_run_ends_and_says_so_and_nothing_stays_behind(tmp_path: Path) -> None:
+    words = [*FAKE, "--set", "env.latency_ms=20", "--executor", "ray", "--workers", "2"]
+    out, ours = tmp_path / "run", f"prover-test-{uuid.uuid4().hex}"
+    child = subprocess.Popen(
+        [str(PROVER), "run", *words, "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PROVER_TEST_MARK": ours},
+    )
+    wait_for(out, 2, child)
+    [raylet] = raylets_of(child.pid)
+    os.kill(raylet, signal.SIGKILL)
+    told, _ = child.communicate(timeout=120)
+    assert child.returncode == exits.MACHINERY, told
+    assert "Ray has ended on this machine" in told and f"prover run --resume {out}" in told
+    assert log(out, "run_ended")[0]["stopped"] and len(found(out)) >= 2
+    deadline = time.monotonic() + 30
+    while (left := processes_with(ours)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert left == []
+
+
+def processes_with(mark: str) -> list[str]:
+    """Command lines of the processes in whose environment the mark is."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if mark.encode() in (entry / "environ").read_bytes():
+                    found.append((entry / "cmdline").read_text())
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_on_coq_a_tactic_that_runs_out_of_time_is_just_that(tmp_path: Path) -> None:
+    any_coq()
+    words = ["--env", "coq", "--model", "scripted", "--data", "coq-stdlib:Bool", "--limit", "2"]
+    words += ["--set", 'policy.tactics=["do 1000000000 idtac.", "do 1000000000 (try fail).", "idtac."]']
+    words += ["--set", "search.tactic_timeout_s=0.3", "--budget", "12t", "--workers", "2"]
+    local, ray = tmp_path / "local", tmp_path / "ray"
+    for out, executor in ((local, "local"), (ray, "ray")):
+        done = prover(*words, "--executor", executor, "--out", str(out))
+        assert done.returncode == 0, done.stderr
+    assert found(ray) == found(local) and steps(ray) == steps(local)
+    assert sum(outcome == "timed_out" for *_, outcome, _ in steps(ray)) >= 4
+    with RunStore.open(ray) as store:
+        for record in store.records():
+            assert record.timed_out == record.interrupts >= 2
+            assert record.restarts == record.retries == record.machinery == 0
 
 
 @pytest.mark.slow

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 pytest.importorskip("duckdb", reason="duckdb is not installed: `prover summary` by DuckDB was NOT tested")
@@ -184,3 +188,72 @@ def test_without_duckdb_it_says_how_to_get_it(store: RunStore, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(ToolMissingError, match=r"pip install 'polyprover\[analysis\]'"):
         RunsDatabase([store])
+
+
+@pytest.fixture
+def copied(fake_run: Path, tmp_path: Path) -> Path:
+    """The run, and the path of its one part."""
+    return Path(shutil.copytree(fake_run, tmp_path / "run")) / "trajectories" / "part-00000.parquet"
+
+
+def damage(part: Path) -> None:
+    data = bytearray(part.read_bytes())
+    for at in range(200, len(data) // 2, 5):
+        data[at] ^= 0xFF
+    part.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda part: part.write_text("not Parquet"),
+        lambda part: part.write_bytes(b""),
+        lambda part: part.write_bytes(part.read_bytes()[:-20]),
+        lambda part: pq.write_table(pa.table({"a": [1]}), part),
+        damage,
+    ],
+    ids=["text", "empty", "cut short", "another table", "bits turned"],
+)
+def test_a_part_that_cannot_be_read_is_named_and_left_alone(
+    copied: Path, harm: Callable[[Path], object]
+) -> None:
+    harm(copied)
+    before = copied.read_bytes()
+    with RunStore.open(copied.parents[1]) as store:
+        with pytest.raises(RunStoreError, match=r"part-00000\.parquet"), RunsDatabase([store]) as database:
+            database.analyse()
+        with pytest.raises(RunStoreError, match=r"part-00000\.parquet is damaged"):
+            list(store.trajectory_rows())
+    assert copied.read_bytes() == before
+
+
+def test_files_that_are_not_the_runs_are_told_and_left_alone(copied: Path) -> None:
+    for name in ("part-00000 (copy).parquet", "part-old.parquet", "pending-x.journal", "mine.parquet"):
+        shutil.copy(copied, copied.with_name(name))
+    with RunStore.open(copied.parents[1]) as store, RunsDatabase([store]) as database:
+        assert database.analyse().steps == len(list(store.trajectory_rows())) > 0
+        assert len(store.foreign()) == 4
+    with RunStore.resume(copied.parents[1]) as store:
+        assert len(store.repairs) == 4 and "part-old.parquet is not a file of this run" in " ".join(
+            store.repairs
+        )
+    assert len(list(copied.parent.iterdir())) == 5
+
+
+def test_odd_texts_and_numbers_are_counted_too(
+    tmp_path: Path, make_record: Callable[..., AttemptRecord]
+) -> None:
+    odd = {
+        "error": 'nul \x00, quote ", line\u2028, \ud800 alone, \U0001d54f',
+        "statement": "x" * 20_000_000,
+        "seed": 2**63 - 1,
+        "metadata": {"it's": "\x00"},
+        "seconds_total": 1e308,
+    }
+    with RunStore.create(tmp_path / "run", {}, Provenance(), fsync=False) as store:
+        for number, (name, value) in enumerate(odd.items()):
+            store.append(make_record(number, **{name: value}))
+        with RunsDatabase([store]) as database:
+            assert database.analyse().attempts == len(odd)
+            [(error,)] = database.query("SELECT error FROM attempts WHERE error <> ''").rows
+            assert "\U0001d54f" in error

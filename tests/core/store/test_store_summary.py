@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prover_core.store import AttemptStatus, RunStore, summarise
-from prover_core.store.summary import area_of, summary_schema, wilson_interval
+from prover_core.store import AttemptRecord, AttemptStatus, RunStore, summarise
+from prover_core.store.summary import area_of, summarise_records, summary_schema, wilson_interval
 
 
 def test_counts_and_times_add_up(store: RunStore, make_record) -> None:
@@ -94,3 +94,33 @@ def test_the_interval_holds_the_rate(case: tuple[int, int]) -> None:
 )
 def test_areas(make_record, fields: dict[str, object], area: str) -> None:
     assert area_of(make_record(1, **fields)) == area
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from("abc"), st.booleans()), max_size=30))
+def test_a_theorem_counts_once_where_its_last_attempt_puts_it(attempts: list[tuple[int, str, bool]]) -> None:
+    records = [
+        AttemptRecord(
+            uid=str(n),
+            theorem_id=f"t{theorem}",
+            name="t",
+            statement="s",
+            attempt=n,
+            status=AttemptStatus.PROVED if proved else AttemptStatus.FAILED,
+            metadata={"area": area},
+            started_at="",
+        )
+        for n, (theorem, area, proved) in enumerate(attempts)
+    ]
+    summary = summarise_records(records, run_dir="", theorems=3)
+    area_of_theorem = {theorem: area for theorem, area, _ in attempts}
+    proved_theorems = {theorem for theorem, _, proved in attempts if proved}
+    assert summary.theorems == max(3, len(area_of_theorem))
+    assert summary.not_attempted == max(0, 3 - len(area_of_theorem))
+    assert summary.theorems_proved == len(proved_theorems)
+    assert {area.area: (area.theorems, area.proved) for area in summary.areas} == {
+        area: (
+            sum(found == area for found in area_of_theorem.values()),
+            sum(area_of_theorem[theorem] == area for theorem in proved_theorems),
+        )
+        for area in area_of_theorem.values()
+    }
