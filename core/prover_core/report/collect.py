@@ -34,8 +34,8 @@ class Source:
 
     label: str
     folders: tuple[Path, ...]
-    prefixes: tuple[str, ...] = ()
-    """What goes before the ids of each folder, where two sources of an evaluation use the same ones."""
+    ids: frozenset[str] = frozenset()
+    """Of an evaluation's theorems: where two sources use one id, each has its source before it."""
 
 
 def run_sources(paths: Sequence[Path]) -> list[Source]:
@@ -66,17 +66,10 @@ def _of_evaluation(path: Path) -> list[Source]:
     found = []
     for each in searched:
         folders = tuple(dict.fromkeys(each.run_dirs))
-        ids = {theorem.id for theorem in each.theorems}
         label = result.label if len(searched) == 1 else f"{result.label} {each.budget}"
-        prefixes = tuple(_prefix(folder, ids) for folder in folders)
-        found.append(Source(label, tuple(path / folder for folder in folders), prefixes))
+        ids = frozenset(theorem.id for theorem in each.theorems)
+        found.append(Source(label, tuple(path / folder for folder in folders), ids))
     return found
-
-
-def _prefix(folder: str, ids: Collection[str]) -> str:
-    """The name of a source's folder, if the evaluation put it before ids that another source has too."""
-    name = f"{Path(folder).parent.name}/"
-    return name if any(id.startswith(name) and id.removeprefix(name) in ids for id in ids) else ""
 
 
 def collect(
@@ -103,7 +96,7 @@ def collect(
     runs = []
     for index, (label, source) in enumerate(zip(names, sources, strict=True)):
         reader = _Reader(rows, index, len(sources), pairs)
-        runs.append(reader.read(label, source.folders, source.prefixes))
+        runs.append(reader.read(label, source.folders, source.ids))
     restated = _tell_apart(rows.values(), runs)
     ordered = sorted(rows.values(), key=lambda row: (row.area, row.key))
     return ReportData(tuple(runs), tuple(ordered), pairs, tuple(_notes(runs, ordered, pairs, restated)))
@@ -124,7 +117,7 @@ class _Reader:
         self._by_name: dict[str, AttemptRecord] = {}
         """Theorems that a pair was given to for their name: a record of each, by id."""
 
-    def read(self, label: str, folders: Sequence[Path], prefixes: Sequence[str] = ()) -> RunView:
+    def read(self, label: str, folders: Sequence[Path], ids: Collection[str] = ()) -> RunView:
         """All the folders, as one run; its settings are those of the first, its data those of all."""
         with contextlib.ExitStack() as opened:
             stores = [opened.enter_context(RunStore.open(folder)) for folder in folders]
@@ -132,8 +125,7 @@ class _Reader:
             provenance = _joined([store.provenance for store in stores])
             fallback = provenance.toolchain.prover if provenance.toolchain else ""
             records = itertools.chain.from_iterable(
-                _prefixed(store.records(), prefix)
-                for store, prefix in zip(stores, prefixes or ("",) * len(stores), strict=True)
+                _renamed(store.records(), str(store.config.get("data", "")), ids) for store in stores
             )
             summary = summarise_records(
                 self._noted(records, fallback), run_dir=label, theorems=provenance.theorems
@@ -224,10 +216,11 @@ def _tell_apart(rows: Iterable[Row], runs: Sequence[RunView]) -> int:
     return restated
 
 
-def _prefixed(records: Iterator[AttemptRecord], prefix: str) -> Iterator[AttemptRecord]:
-    if not prefix:
-        return records
-    return (each.model_copy(update={"theorem_id": prefix + each.theorem_id}) for each in records)
+def _renamed(records: Iterator[AttemptRecord], source: str, ids: Collection[str]) -> Iterator[AttemptRecord]:
+    """As the evaluation calls its theorems: by their source too, where another has the same id."""
+    for each in records:
+        told_apart = f"{source}/{each.theorem_id}"
+        yield each.model_copy(update={"theorem_id": told_apart}) if told_apart in ids else each
 
 
 def _settings(parts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
