@@ -134,7 +134,7 @@ def _auc(model: Path | None) -> float | None:
     if model is None:
         return None
     try:
-        told = json.loads((model / "value.json").read_text(encoding="utf-8"))["card"]["held_out"]["auc"]
+        told = json.loads((model / "value.json").read_text(encoding="utf-8"))["held_out"]["auc"]
     except (OSError, ValueError, KeyError, TypeError):
         return None  # no model yet, or one that says nothing of itself
     return float(told) if isinstance(told, int | float) else None
