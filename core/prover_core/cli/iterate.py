@@ -76,7 +76,8 @@ def iterate(
       prover iterate examples/iterate.yaml --out runs/expert --dry-run
       prover iterate examples/iterate.yaml --out runs/expert
       prover iterate --resume runs/expert
-      prover iterate --quick --env coq --model tactics --data coq-stdlib:Bool --sample 30 --out runs/quick
+      prover iterate --quick --env coq --model scripted --data coq-stdlib:Bool --sample 30 --budget 100t \\
+          --set 'policy.tactics=["intros []", intros, simpl, reflexivity, split, auto]' --out runs/quick
     """
     words = {"env": env, "model": model, "data": data, "sample": sample, "budget": budget, "workers": workers}
     quick_words = {name: value for name, value in words.items() if value is not None}

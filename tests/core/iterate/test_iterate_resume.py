@@ -92,7 +92,9 @@ def _undisturbed(tmp_path: Path, text: str = _TEXT) -> tuple[Path, dict[str, Any
     out = tmp_path / "calm"
     told = _to_the_end(str(config), "--out", str(out))
     assert "01-compare: done in" in told and "PASS@1" in told
-    return config, _found(out)
+    found = _found(out)
+    assert found["lines"][1]["guided"] and 0 <= found["lines"][1]["value_auc"] <= 1
+    return config, found
 
 
 def test_killed_and_stopped_it_ends_where_it_would_have_ended(tmp_path: Path) -> None:
