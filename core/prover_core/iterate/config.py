@@ -32,7 +32,8 @@ _BASE_RATE = 2e-4
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # defaults are validated too: 3 and 3.0, which is what it is read back as, are not the same word
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class TrainPlan(_Section):

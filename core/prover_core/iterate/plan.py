@@ -103,7 +103,8 @@ class _Planner:
         data = [*plan.data, *([str(self.before / "found")] if self.iteration and self.found else [])]
         epochs = plan.later_epochs if self.iteration else plan.first_epochs
         base = str(self.before / _ADAPTER) if self.iteration else plan.base
-        sets = {"optim.lr": plan.lr / 2**self.iteration, "optim.epochs": epochs, "optim.seed": self.seed}
+        rate = plan.lr / 2**self.iteration
+        sets = {"optim.lr": rate, "optim.epochs": f"{epochs:g}", "optim.seed": self.seed}
         words = ["train", "--preset", plan.preset, "--out", str(out)]
         for each in data:
             words += ["--data", each]
