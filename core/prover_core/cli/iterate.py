@@ -163,7 +163,8 @@ def _check_settings(config: IterateConfig, out: Path) -> None:
                 elif stage.words[0] not in manager.commands:
                     mistakes.setdefault(f"there is no command `prover {stage.words[0]}` here")
             except ConfigError as error:
-                mistakes.update(dict.fromkeys(f"{stage.name}: {each}" for each in error.problems))
+                told = (each.removeprefix("flag --") for each in error.problems)  # it stands in a file
+                mistakes.update(dict.fromkeys(f"{stage.name}: {each}" for each in told))
             except UserError as error:
                 mistakes.setdefault(f"{stage.name}: {error}")
     if mistakes:

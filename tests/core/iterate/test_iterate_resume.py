@@ -126,7 +126,7 @@ def test_mistakes_are_told_before_anything_is_written(
     out = tmp_path / "out"
     assert main(["iterate", str(config), "--out", str(out)]) == 2
     told = capsys.readouterr().err
-    assert "scriptde" in told and "25x" in told and "search" in told
+    assert "scriptde" in told and "25x" in told and "search" in told and "flag" not in told
     assert not out.exists()
     assert main(["iterate", "--quick", "--out", str(out)]) == 2
     assert "--env, --model, --data" in capsys.readouterr().err
