@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,16 +13,15 @@ import yaml
 from prover_core.cli.output import command_app, print_json, print_table, say, warn
 from prover_core.config.request import Request, resolve_request
 from prover_core.errors import ConfigError, UserError
-from prover_core.iterate.config import IterateConfig, load_config, quick_config
+from prover_core.iterate.config import IterateConfig, load_config, option_words, quick_config
 from prover_core.iterate.drive import (
-    CONFIG_FILE,
     Planned,
+    agreed_config,
     carry_out,
-    open_folder,
     planned_stages,
     stages_done,
 )
-from prover_core.iterate.engine import shown_command
+from prover_core.iterate.engine import environment_of_stages, shown_command
 from prover_core.iterate.plan import Facts, Stage, plan_iteration
 from prover_core.iterate.progress import IterationLine, Progress
 from prover_core.plugins.manager import installed_plugins
@@ -76,7 +76,8 @@ def iterate(
       prover iterate examples/iterate.yaml --out runs/expert --dry-run
       prover iterate examples/iterate.yaml --out runs/expert
       prover iterate --resume runs/expert
-      prover iterate --quick --env coq --model tactics --data coq-stdlib:Bool --sample 30 --out runs/quick
+      prover iterate --quick --env coq --model scripted --data coq-stdlib:Bool --sample 30 --budget 100t \\
+          --set 'policy.tactics=["intros []", intros, simpl, reflexivity, split, auto]' --out runs/quick
     """
     words = {"env": env, "model": model, "data": data, "sample": sample, "budget": budget, "workers": workers}
     quick_words = {name: value for name, value in words.items() if value is not None}
@@ -85,14 +86,12 @@ def iterate(
     folder = resume or out
     if folder is None:
         raise ConfigError(["--out is missing: the folder that everything goes to"])
-    if wanted is not None:
-        _check_settings(wanted, folder)
-    if dry_run:
-        saved = folder / CONFIG_FILE
-        shown = wanted if wanted is not None else load_config(saved)
-        _show_plan(planned_stages(shown, folder), json)
-        return
-    chosen = open_folder(folder, wanted, accept_changes=accept_changes)
+    chosen = agreed_config(folder, wanted, accept_changes=accept_changes or dry_run)
+    with environment_of_stages():
+        _check_settings(chosen, folder)
+        if dry_run:
+            _show_plan(planned_stages(chosen, folder), json)
+            return
     tell = warn if json else say
     _say_where(chosen, folder, tell)
     last = Progress()
@@ -103,7 +102,7 @@ def iterate(
         if not json:
             _show_progress(progress)
 
-    stopped = carry_out(chosen, folder, grace_s=grace, tell=tell, after=after)
+    stopped = carry_out(wanted, folder, accept_changes=accept_changes, grace_s=grace, tell=tell, after=after)
     if stopped is not None:
         warn(f"\nstopped; what is done is kept. Go on with it:\n  prover iterate --resume {folder}")
         raise typer.Exit(128 + stopped)
@@ -164,7 +163,8 @@ def _check_settings(config: IterateConfig, out: Path) -> None:
                 elif stage.words[0] not in manager.commands:
                     mistakes.setdefault(f"there is no command `prover {stage.words[0]}` here")
             except ConfigError as error:
-                mistakes.update(dict.fromkeys(f"{stage.name}: {each}" for each in error.problems))
+                told = (each.removeprefix("flag --") for each in error.problems)  # it stands in a file
+                mistakes.update(dict.fromkeys(f"{stage.name}: {each}" for each in told))
             except UserError as error:
                 mistakes.setdefault(f"{stage.name}: {error}")
     if mistakes:
@@ -173,11 +173,7 @@ def _check_settings(config: IterateConfig, out: Path) -> None:
 
 def _resolve_run(stage: Stage, manager: Any) -> None:
     told = {name: value for name, value in stage.settings.items() if name != "options"}
-    sets = [
-        f"{role}.{name}={_text(value)}"
-        for role, options in (stage.settings.get("options") or {}).items()
-        for name, value in (options or {}).items()
-    ]
+    sets = option_words(stage.settings.get("options") or {})
     resolve_request(Request(flags=told, sets=sets), manager)
 
 
@@ -195,21 +191,13 @@ def _resolve_training(stage: Stage, manager: Any) -> None:
     resolve_training(request, manager)
 
 
-def _text(value: Any) -> str:
-    return (
-        value
-        if isinstance(value, str)
-        else yaml.safe_dump(value, default_flow_style=True).split("\n...")[0].strip()
-    )
-
-
 def _show_plan(planned: list[Planned], as_json: bool) -> None:
     if as_json:
         print_json(
             [
                 {
                     "stage": each.stage.key, "command": shown_command(each.stage.words), "done": each.done,
-                    "hours": None if each.estimate.hours != each.estimate.hours else each.estimate.hours,
+                    "hours": None if math.isnan(each.estimate.hours) else each.estimate.hours,
                     "basis": each.estimate.basis,
                 }
                 for each in planned
@@ -218,17 +206,14 @@ def _show_plan(planned: list[Planned], as_json: bool) -> None:
         return
     rows = []
     for each in planned:
-        hours = (
-            "done"
-            if each.done
-            else "?"
-            if each.estimate.hours != each.estimate.hours
-            else f"{each.estimate.hours:.2f}"
-        )
-        rows.append((each.stage.key, hours, each.estimate.basis))
+        known = "?" if math.isnan(each.estimate.hours) else f"{each.estimate.hours:.2f}"
+        rows.append((each.stage.key, "done" if each.done else known, each.estimate.basis))
     print_table(("STAGE", "HOURS", "BASIS"), rows)
-    left = sum(e.estimate.hours for e in planned if not e.done and e.estimate.hours == e.estimate.hours)
-    say(f"\n{sum(not each.done for each in planned)} stages to do, about {left:.2f} hours (upper bounds)")
+    left = [each.estimate.hours for each in planned if not each.done]
+    unknown = sum(map(math.isnan, left))
+    more = f", and {unknown} of which nobody knows yet" if unknown else ""
+    hours = sum(each for each in left if not math.isnan(each))
+    say(f"\n{len(left)} stages to do: about {hours:.2f} hours{more}; what is assumed, BASIS says")
     for each in planned:
         say(f"  {each.stage.key}: {shown_command(each.stage.words)}")
 
@@ -247,7 +232,7 @@ def _show_progress(progress: Progress) -> None:
             "ITERATION",
             "SEARCHED",
             "PROVED",
-            "FOUND SO FAR",
+            "PROOFS SO FAR",
             "VALUE AUC",
             "EVALUATED",
             "PASS@1",
@@ -265,7 +250,7 @@ def _rows(line: IterationLine) -> list[tuple[str, ...]]:
         str(line.iteration),
         str(line.searched),
         str(line.proved),
-        f"{line.found_proofs} of {line.found_theorems}",
+        f"{line.found_proofs} ({line.found_theorems} theorems)",
         auc,
     )
     if not line.evaluated:

@@ -21,6 +21,8 @@ __all__ = [
     "ValuePlan",
     "config_text",
     "load_config",
+    "option_text",
+    "option_words",
     "quick_config",
     "run_settings",
 ]
@@ -30,7 +32,8 @@ _BASE_RATE = 2e-4
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # defaults are validated too: 3 and 3.0, which is what it is read back as, are not the same word
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class TrainPlan(_Section):
@@ -130,6 +133,22 @@ def run_settings(*parts: Mapping[str, Any]) -> dict[str, Any]:
         for role, values in (part.get("options") or {}).items():
             options[role] = options.get(role, {}) | dict(values or {})
     return merged | ({"options": options} if options else {})
+
+
+def option_words(options: Mapping[str, Mapping[str, Any] | None]) -> list[str]:
+    """Options by component or section as ``--set`` takes them: ``policy.device=cpu``."""
+    return [
+        f"{section}.{name}={option_text(value)}"
+        for section, values in options.items()
+        for name, value in (values or {}).items()
+    ]
+
+
+def option_text(value: Any) -> str:
+    """A value as ``--set`` reads it back: texts as they are, all else as YAML on one line."""
+    if isinstance(value, str):
+        return value
+    return yaml.safe_dump(value, default_flow_style=True, width=10_000).strip().removesuffix("\n...").strip()
 
 
 def quick_config(run: Mapping[str, Any]) -> IterateConfig:

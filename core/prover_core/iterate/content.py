@@ -10,7 +10,10 @@ from typing import Final
 
 from prover_core.errors import DataError
 
-__all__ = ["content_hash"]
+__all__ = ["MISSING", "content_hash"]
+
+MISSING: Final = "missing"
+"""In place of a hash, where there is nothing."""
 
 _KINDS: Final = (
     ("results.jsonl", ("results.jsonl", "trajectories/*.parquet", "trajectories/*.journal")),
@@ -27,14 +30,14 @@ _known: dict[tuple[str, int, int], str] = {}
 
 
 def content_hash(path: Path) -> str:
-    """Of the file, or of what counts in the folder; ``missing`` where there is nothing.
+    """Of the file, or of what counts in the folder; :data:`MISSING` where there is nothing.
 
     :raises DataError: it cannot be read.
     """
     if path.is_file():
         return _file_hash(path)
     if not path.is_dir():
-        return "missing"
+        return MISSING
     listed = [(file.relative_to(path).as_posix(), _file_hash(file)) for file in _files(path)]
     return hashlib.blake2b(json.dumps(listed).encode(), digest_size=16).hexdigest()
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,18 +26,21 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from prover_core.config.run_config import RunConfig
-from prover_core.data.files import write_whole
+from prover_core.data.files import disk_error, write_whole
 from prover_core.errors import DataError, MachineryError, UserError
-from prover_core.iterate.content import content_hash
+from prover_core.iterate.content import MISSING, content_hash
 from prover_core.iterate.plan import Stage
 from prover_core.process.guardian import guard, release
+from prover_core.process.limits import unblock_signals
 from prover_core.store.records import utc_now
 
-__all__ = ["Done", "Engine", "StageStopped", "shown_command"]
+__all__ = ["Done", "Engine", "StageStopped", "environment_of_stages", "shown_command"]
 
 _TAIL_LINES: Final = 15
 _POLL_S: Final = 0.05
+_PLACE: Final = "OUT"
 _MAIN: Final = "import sys; from prover_core.cli.main import main; sys.exit(main())"
+_NO: Final = 1
 _USAGE: Final = 2
 
 
@@ -50,9 +54,13 @@ class Done(BaseModel):
     command: tuple[str, ...]
     digest: str
     """Of command, settings and inputs."""
+    asked: str = ""
+    """Of command and settings alone."""
+    place: str = ""
+    """Where its result lay when it began; what a broken-off one has saved names files there."""
     inputs: dict[str, str] = {}
     output: str = ""
-    """Hash of what it left."""
+    """Hash of what it left; ``missing``: there was nothing to make."""
     began: str = ""
     seconds: float = 0.0
     """Wall time, broken-off attempts included."""
@@ -71,6 +79,7 @@ class StageStopped(Exception):
 class _Stop:
     number: int = 0
     at: float = 0.0
+    times: int = 0
 
 
 class Engine:
@@ -84,9 +93,13 @@ class Engine:
         self._stop = _Stop()
 
     def request_stop(self, number: int) -> None:
-        """Have the stage that runs end, by the same signal; none is begun any more."""
+        """Have the stage that runs end, by the same signal; none is begun any more.
+
+        The second time the stage is told again (a run then ends at once), the third time it is killed.
+        """
         if not self._stop.number:
             self._stop = _Stop(number, time.monotonic())
+        self._stop.times += 1
 
     def done(self, stage: Stage) -> Done | None:
         """The stage's mark, if command, inputs and result are still what it says.
@@ -94,9 +107,14 @@ class Engine:
         :raises DataError: an input cannot be read.
         """
         mark = self._read(stage, "done")
-        if mark is None or mark.digest != self._digest(stage)[0] or mark.output != content_hash(stage.out):
+        if mark is None or mark.digest != self._asked(stage).digest or mark.output != content_hash(stage.out):
             return None
         return mark
+
+    def left_nothing(self, stage: Stage) -> bool:
+        """It is done, and there was nothing to make."""
+        mark = self.done(stage)
+        return mark is not None and mark.output == MISSING
 
     def carry_out(self, stage: Stage) -> Done:
         """Do it, or go on with it, unless it is done.
@@ -109,34 +127,63 @@ class Engine:
         if known is not None:
             self._tell(f"{stage.key}: done before ({known.seconds:.0f} s)")
             return known
-        digest, inputs = self._digest(stage)
-        missing = [path for path, told in inputs.items() if told == "missing"]
-        if missing:
-            message = f"{stage.key} rests on {', '.join(missing)}, and there is no such file or folder"
-            raise DataError(message)
+        mark = self._asked(stage)
         begun = self._read(stage, "begun")
-        goes_on = begun is not None and begun.digest == digest and self._can_resume(stage)
-        before = begun.seconds if goes_on and begun is not None else 0.0
-        if not goes_on:
+        self._need_inputs(stage, mark, begun)
+        if begun is not None and self._goes_on(stage, mark, begun):
+            words, mark = stage.resume, mark.model_copy(update={"seconds": begun.seconds})
+        else:
+            words = stage.words
             self._set_aside(stage)
         if stage.config is not None:
             write_whole(stage.config, yaml.safe_dump(dict(stage.settings), sort_keys=False).encode())
-        words = stage.resume if goes_on else stage.words
-        mark = Done(stage=stage.key, command=self._relative(stage.words), digest=digest, inputs=inputs,
-                    began=utc_now(), seconds=before)  # fmt: skip
         self._write(stage, "begun", mark)
-        self._tell(f"{stage.key}: {'going on' if goes_on else 'begins'}: {shown_command(words)}")
-        seconds = before + self._run(stage, words, mark)
+        how = "going on" if words == stage.resume else "begins"
+        self._tell(f"{stage.key}: {how}: {shown_command(words)}")
+        seconds = mark.seconds + self._run(stage, words, mark)
         mark = mark.model_copy(update={"output": content_hash(stage.out), "seconds": round(seconds, 1)})
-        if mark.output == "missing":
+        if mark.output == MISSING and not stage.optional:
             message = f"{stage.key} ended without leaving {stage.out}; its log: {self._log(stage)}"
             raise MachineryError(message)
         self._write(stage, "done", mark)
-        self._tell(f"{stage.key}: done in {seconds:.0f} s")
+        nothing = f", there was nothing to make; why: {self._log(stage)}" if mark.output == MISSING else ""
+        self._tell(f"{stage.key}: done in {seconds:.0f} s{nothing}")
         return mark
+
+    def _need_inputs(self, stage: Stage, mark: Done, begun: Done | None) -> None:
+        """Before anything is set aside: a stage that cannot be done again had better stay as it is."""
+        gone = [path for path, told in mark.inputs.items() if told == MISSING]
+        if begun is not None and begun.asked == mark.asked:
+            gone += [path for path in begun.inputs if not self._there(path).exists()]
+        if gone:
+            message = (
+                f"{stage.key} rests on {', '.join(dict.fromkeys(gone))}, and there is no such file or folder "
+                f"here ({Path.cwd()}). Put it back, or give the command in the folder where it was begun: "
+                "nothing has been changed"
+            )
+            raise DataError(message)
+
+    def _goes_on(self, stage: Stage, mark: Done, begun: Done) -> bool:
+        """What was broken off was asked for in the same way, and what it has saved names what is there."""
+        if begun.digest != mark.digest or not stage.resume:
+            return False
+        inside = any(path.is_relative_to(self._out) for path in stage.inputs)
+        return (stage.out / stage.resume_mark).is_file() and (begun.place == mark.place or not inside)
 
     def _run(self, stage: Stage, words: Sequence[str], mark: Done) -> float:
         self._unless_stopped(stage)
+        try:
+            seconds, code = self._start(stage, words)
+        except OSError as error:  # of its files: the program is Python itself
+            raise disk_error(self._log(stage), error) from error
+        if code != 0 and not (stage.optional and code == _NO):
+            self._write(stage, "begun", mark.model_copy(update={"seconds": mark.seconds + seconds}))
+            self._unless_stopped(stage)
+            raise _failure(stage, words, code, self._log(stage))
+        return seconds
+
+    def _start(self, stage: Stage, words: Sequence[str]) -> tuple[float, int]:
+        """Seconds and exit code of the command."""
         log = self._log(stage)
         log.parent.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
@@ -150,19 +197,15 @@ class Engine:
                 stage.stdout.parent.mkdir(parents=True, exist_ok=True)
                 part = stage.stdout.with_name(f".{stage.stdout.name}.tmp")
                 result = files.enter_context(part.open("wb"))
+            command = [sys.executable, "-P", "-c", _MAIN, *words]  # -P: no module from where we happen to be
             process = subprocess.Popen(
-                [sys.executable, "-c", _MAIN, *words], stdin=subprocess.DEVNULL, stdout=result, stderr=told,
+                unblock_signals(command), stdin=subprocess.DEVNULL, stdout=result, stderr=told,
                 env=_environment(), start_new_session=True,
             )  # fmt: skip
             code = self._wait(process)
-        seconds = time.monotonic() - began
-        if code != 0:
-            self._write(stage, "begun", mark.model_copy(update={"seconds": mark.seconds + seconds}))
-            self._unless_stopped(stage)
-            raise _failure(stage, words, code, log)
-        if part is not None and stage.stdout is not None:
+        if code == 0 and part is not None and stage.stdout is not None:
             os.replace(part, stage.stdout)
-        return seconds
+        return time.monotonic() - began, code
 
     def _unless_stopped(self, stage: Stage) -> None:
         if self._stop.number:
@@ -171,17 +214,17 @@ class Engine:
     def _wait(self, process: subprocess.Popen[bytes]) -> int:
         """Its exit code. It is in a group of its own, so that only this process is told by a terminal."""
         guard(process.pid)
-        told = False
+        told = 0
         try:
             while True:
                 try:
                     return process.wait(_POLL_S)
                 except subprocess.TimeoutExpired:
                     pass
-                if self._stop.number and not told:
-                    told = True
+                if told < min(self._stop.times, 2):
+                    told += 1
                     process.send_signal(self._stop.number)
-                if told and time.monotonic() > self._stop.at + self._grace_s:
+                if told and (self._stop.times > 2 or time.monotonic() > self._stop.at + self._grace_s):
                     with contextlib.suppress(ProcessLookupError):
                         os.killpg(process.pid, signal.SIGKILL)
         finally:
@@ -191,18 +234,31 @@ class Engine:
                 process.wait()
             release(process.pid)
 
-    def _digest(self, stage: Stage) -> tuple[str, dict[str, str]]:
-        inputs = {self._relative((str(path),))[0]: content_hash(path) for path in stage.inputs}
-        settings = json.loads(json.dumps(stage.settings, default=str).replace(str(self._out), "OUT"))
-        told = json.dumps([self._relative(stage.words), settings, sorted(inputs.items())])
-        return hashlib.blake2b(told.encode(), digest_size=16).hexdigest(), inputs
+    def _asked(self, stage: Stage) -> Done:
+        """The mark that the stage would have if it began now."""
+        inputs = {self._portable(str(path)): content_hash(path) for path in stage.inputs}
+        words = tuple(self._portable(word) for word in stage.words)
+        asked = json.dumps([words, self._portable(stage.settings)], default=str)
+        return Done(
+            stage=stage.key, command=words, inputs=inputs, began=utc_now(), asked=_hash(asked),
+            digest=_hash(json.dumps([asked, sorted(inputs.items())])), place=str(stage.out.absolute()),
+        )  # fmt: skip
 
-    def _relative(self, words: Sequence[str]) -> tuple[str, ...]:
-        """Words without the place of the folder, which may be moved."""
-        return tuple(word.replace(str(self._out), "OUT") for word in words)
+    def _portable(self, value: Any) -> Any:
+        """``value``, where every path in our folder, which may be moved, begins with a word for it."""
+        if isinstance(value, Mapping):
+            return {key: self._portable(each) for key, each in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._portable(each) for each in value]
+        root = str(self._out) + os.sep
+        if isinstance(value, str) and value.startswith(root):
+            return _PLACE + os.sep + value[len(root) :]
+        return value
 
-    def _can_resume(self, stage: Stage) -> bool:
-        return bool(stage.resume) and (stage.out / stage.resume_mark).is_file()
+    def _there(self, path: str) -> Path:
+        """What :meth:`_portable` has made of a path, turned back."""
+        inside = path.startswith(_PLACE + os.sep)
+        return self._out / path.removeprefix(_PLACE + os.sep) if inside else Path(path)
 
     def _set_aside(self, stage: Stage) -> None:
         """What lies where the stage's result goes: of a broken-off or an outdated one."""
@@ -210,10 +266,14 @@ class Engine:
         if not (stage.out.exists() or stage.out.is_symlink()):
             return
         folder = self._out / "superseded"
-        folder.mkdir(parents=True, exist_ok=True)
-        number = sum(1 for _ in folder.glob(f"{stage.key}.*"))
-        place = folder / f"{stage.key}.{number}"
-        os.replace(stage.out, place)
+        place = next(
+            place for n in itertools.count() if not os.path.lexists(place := folder / f"{stage.key}.{n}")
+        )
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            os.replace(stage.out, place)
+        except OSError as error:
+            raise disk_error(stage.out, error) from error
         self._tell(f"{stage.key}: what was there is now {place}")
 
     def _log(self, stage: Stage) -> Path:
@@ -232,11 +292,27 @@ class Engine:
         write_whole(self._state(stage, what), mark.model_dump_json(indent=1).encode() + b"\n")
 
 
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 def shown_command(words: Sequence[str]) -> str:
     """As one would type it."""
     import shlex
 
     return "prover " + shlex.join(words)
+
+
+@contextlib.contextmanager
+def environment_of_stages() -> Iterator[None]:
+    """Settings are read as stages read them, while it is entered."""
+    before = dict(os.environ)
+    for name in before.keys() - _environment().keys():
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(before)
 
 
 def _environment() -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from prover_core.config.build import build_environment, build_source
 from prover_core.config.request import Request, resolve_request
 from prover_core.errors import UserError
+from prover_core.iterate.config import option_words
 from prover_core.iterate.engine import Done
 from prover_core.iterate.plan import Stage
 from prover_core.plugins.manager import installed_plugins
@@ -83,7 +84,10 @@ class Estimator:
         seconds, how = _seconds(_budget(budget))
         each = seconds + _OVERHEAD_S
         hours = theorems * attempts * each / workers / 3600
-        basis = f"at most: {theorems} theorems x {attempts} x {each:.0f} s ({how}) / {workers} workers"
+        basis = (
+            f"if none is proved: {theorems} theorems x {attempts} x {each:.0f} s ({how}; {_OVERHEAD_S:.0f} s "
+            f"assumed for opening and checking) / {workers} workers"
+        )
         return Estimate(hours, basis)
 
     def _train(self, stage: Stage) -> Estimate:
@@ -115,11 +119,7 @@ class Estimator:
 
 def _count(told: Mapping[str, Any], settings: Mapping[str, Any]) -> int | None:
     options = settings.get("options") or {}
-    sets = [
-        f"{role}.{name}={value}"
-        for role in ("env", "data")
-        for name, value in (options.get(role) or {}).items()
-    ]
+    sets = option_words({role: options.get(role) for role in ("env", "data")})
     try:
         resolved = resolve_request(Request(flags=told, sets=sets), installed_plugins(), roles=("env", "data"))
         config = resolved.config

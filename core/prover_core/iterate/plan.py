@@ -8,20 +8,20 @@ on held-out theorems, compare with the iteration before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import yaml
-
-from prover_core.iterate.config import IterateConfig, run_settings
+from prover_core.iterate.config import IterateConfig, option_text, option_words, run_settings
 
 __all__ = ["Facts", "Kind", "Stage", "iteration_folder", "plan_iteration"]
 
 Kind = Literal["train", "export", "value", "search", "harvest", "evaluate", "compare"]
 
 _ADAPTER: Final = "adapter"
+_PATH_KEYS: Final = frozenset({"adapter", "base", "dataset", "path"})
+"""Options of this name may hold a path of one word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class Facts:
 
     proofs: int = 0
     """Verified proofs with steps in the searches so far; without any no value model can be fitted."""
+    value: bool = True
+    """There is a value model, or is to be; ``False``: the searches held nothing that one is fitted to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Stage:
     """What it leaves: a folder or a file."""
     inputs: tuple[Path, ...] = ()
     """Files and folders that it rests on; when one changes, it is done again."""
+    optional: bool = False
+    """It may find that there is nothing to make (exit code 1): then it is done, and leaves nothing."""
     resume: tuple[str, ...] = ()
     """The words that go on with it; empty: it is begun again."""
     resume_mark: str = ""
@@ -87,8 +91,9 @@ class _Planner:
         self.here = iteration_folder(out, iteration)
         self.before = iteration_folder(out, iteration - 1)
         self.seed = config.seed + iteration
-        self.guided = config.value is not None and iteration > 0 and facts.proofs > 0
         self.found = facts.proofs > 0
+        self.fits = config.value is not None and iteration > 0 and self.found
+        self.guided = self.fits and facts.value
 
     def train(self) -> list[Stage]:
         plan = self.config.train
@@ -98,19 +103,19 @@ class _Planner:
         data = [*plan.data, *([str(self.before / "found")] if self.iteration and self.found else [])]
         epochs = plan.later_epochs if self.iteration else plan.first_epochs
         base = str(self.before / _ADAPTER) if self.iteration else plan.base
-        sets = {"optim.lr": plan.lr / 2**self.iteration, "optim.epochs": epochs, "optim.seed": self.seed}
-        sets |= {f"{s}.{name}": value for s, told in plan.options.items() for name, value in told.items()}
+        rate = plan.lr / 2**self.iteration
+        sets = {"optim.lr": rate, "optim.epochs": f"{epochs:g}", "optim.seed": self.seed}
         words = ["train", "--preset", plan.preset, "--out", str(out)]
         for each in data:
             words += ["--data", each]
         if base is not None:
             words += ["--base", base]
-        for key, value in sets.items():
-            words += ["--set", f"{key}={_word(value)}"]
-        rests = [_source_path(each) for each in data] + ([Path(base)] if base else [])
+        for each in [*(f"{key}={option_text(v)}" for key, v in sets.items()), *option_words(plan.options)]:
+            words += ["--set", each]
+        rests = [*map(self._data_path, data), Path(base) if base else None, *_named_paths(plan.options)]
         return [
             Stage(
-                self.iteration, "train", "train", tuple(words), out, tuple(p for p in rests if p is not None),
+                self.iteration, "train", "train", tuple(words), out, _each_once(rests, self.out),
                 resume=("train", "--out", str(out), "--resume"), resume_mark="train_config.yaml",
             )
         ]  # fmt: skip
@@ -126,13 +131,13 @@ class _Planner:
 
     def value(self) -> list[Stage]:
         plan = self.config.value
-        if plan is None or not self.guided:
+        if plan is None or not self.fits:
             return []
         runs = [run for number in range(self.iteration) for run in self._runs(number)]
         out = self.here / "value"
         words = ["data", "fit-value", *map(str, runs), "--kind", plan.kind, "--out", str(out)]
         words += ["--held-out", f"{plan.held_out:g}", "--seed", str(self.config.seed), *plan.flags]
-        return [Stage(self.iteration, "value", "value", tuple(words), out, tuple(runs))]
+        return [Stage(self.iteration, "value", "value", tuple(words), out, tuple(runs), optional=True)]
 
     def searches(self) -> list[Stage]:
         stages = [self._search("search", {})]
@@ -171,7 +176,7 @@ class _Planner:
         words += ["--iteration", str(self.iteration), "--name", f"iteration {self.iteration}"]
         words += ["--k", plan.k] if plan.k else []
         return [
-            self._configured("evaluate", "evaluate", words, out, settings, self._rests(plan.data),
+            self._configured("evaluate", "evaluate", words, out, settings, self._rests(settings),
                              resume=("eval", "--out", str(out), "--resume"), mark="plan.json")
         ]  # fmt: skip
 
@@ -192,8 +197,10 @@ class _Planner:
         )
         resume = ("run", "--resume", str(out))
         words = ["run", "--out", str(out)]
-        rests = self._rests(str(told.get("data", "")))
-        return self._configured(name, "search", words, out, told, rests, resume=resume, mark="config.yaml")
+        # results.jsonl is the last of a run's files to be made: without it there is nothing to go on with
+        return self._configured(
+            name, "search", words, out, told, self._rests(told), resume=resume, mark="results.jsonl"
+        )
 
     def _configured(
         self, name: str, kind: Kind, words: list[str], out: Path, settings: Mapping[str, Any],
@@ -219,15 +226,20 @@ class _Planner:
             options["value"] = {"path": str(self.here / "value")}
         return told | ({"options": options} if options else {})
 
-    def _rests(self, data: str) -> tuple[Path, ...]:
-        found = [_source_path(data)]
-        if self.config.export is not None:
-            found.append(self.here / "merged")
-        elif self.config.train is not None:
-            found.append(self.here / _ADAPTER)
-        if self.guided:
-            found.append(self.here / "value")
-        return tuple(path for path in found if path is not None)
+    def _rests(self, settings: Mapping[str, Any]) -> tuple[Path, ...]:
+        """Files and folders that the settings of a search or an evaluation name."""
+        options = settings.get("options") or {}
+        found = [
+            self._data_path(str(settings.get("data", ""))),
+            _source_path(str(settings.get("retriever") or "")),
+            *_named_paths({role: told for role, told in options.items() if role != "env"}),
+        ]
+        made = {Path(each) for told in self._model().get("options", {}).values() for each in told.values()}
+        return _each_once([*found, *sorted(made)], self.out)
+
+    def _data_path(self, reference: str) -> Path | None:
+        inside = Path(reference).is_relative_to(self.out)  # made by an earlier stage, which may be to come
+        return Path(reference) if inside else _source_path(reference)
 
     def _runs(self, number: int) -> list[Path]:
         folder = iteration_folder(self.out, number)
@@ -237,14 +249,23 @@ class _Planner:
 
 def _source_path(reference: str) -> Path | None:
     """The file or folder that ``--data`` names, by itself or behind the source's name; else ``None``."""
-    for text in (reference, reference.partition(":")[2]):
-        if text and Path(text).exists():
-            return Path(text)
-    inside = "iteration-" in reference  # made by an earlier stage, which may be to come
-    return Path(reference) if inside else None
+    texts = (reference, reference.partition(":")[2])
+    return next((Path(text) for text in texts if text and Path(text).exists()), None)
 
 
-def _word(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return yaml.safe_dump(value, default_flow_style=True, width=10_000).strip().removesuffix("\n...").strip()
+def _named_paths(value: Any, key: str = "") -> Iterator[Path]:
+    """Files and folders among option values: weights, datasets, indexes. A bare word may be a name."""
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _named_paths(each, str(name))
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _named_paths(each, key)
+    elif isinstance(value, str) and ("/" in value or key in _PATH_KEYS) and Path(value).exists():
+        yield Path(value)
+
+
+def _each_once(paths: Iterable[Path | None], out: Path) -> tuple[Path, ...]:
+    """Without those that hold the whole iteration, whose content changes with every stage."""
+    known = dict.fromkeys(path for path in paths if path is not None)
+    return tuple(path for path in known if not out.absolute().is_relative_to(path.absolute()))

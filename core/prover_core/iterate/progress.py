@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,11 +14,11 @@ from prover_core.data.dataset import Dataset
 from prover_core.errors import DataError
 from prover_core.evaluation.comparison import BudgetComparison, Comparison
 from prover_core.evaluation.results import RESULT_FILE, IterationResult
-from prover_core.iterate.config import IterateConfig
-from prover_core.iterate.plan import Facts, iteration_folder
+from prover_core.iterate.plan import Facts, Kind, Stage, iteration_folder
+from prover_core.records import ProofRecord
 from prover_core.store import RunStore, summarise
 
-__all__ = ["BudgetLine", "IterationLine", "Progress", "facts_before", "read_progress"]
+__all__ = ["BudgetLine", "Carried", "IterationLine", "Progress", "facts_before", "read_progress"]
 
 PROGRESS_VERSION = 1
 
@@ -62,12 +65,32 @@ class Progress(_Record):
     iterations: tuple[IterationLine, ...] = ()
 
 
-def facts_before(config: IterateConfig, out: Path, iteration: int) -> Facts:
+@dataclass(slots=True)
+class Carried:
+    """The stages of an iteration that are done. Other files in its folder are of an earlier plan."""
+
+    stages: list[Stage] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def add(self, stage: Stage, seconds: float) -> None:
+        """One more; ``seconds`` that it took."""
+        self.stages.append(stage)
+        self.seconds += seconds
+
+    def of_kind(self, kind: Kind) -> list[Path]:
+        """What stages of that kind have left."""
+        return [stage.out for stage in self.stages if stage.kind == kind and stage.out.exists()]
+
+    def the(self, kind: Kind) -> Path | None:
+        """What the stage of a kind of which there is one at the most has left."""
+        return next(iter(self.of_kind(kind)), None)
+
+
+def facts_before(out: Path, iteration: int) -> Facts:
     """What the plan of an iteration depends on; read from the iteration before.
 
     :raises DataError: that iteration's proofs cannot be read.
     """
-    del config
     if iteration == 0:
         return Facts()
     found = iteration_folder(out, iteration - 1) / "found"
@@ -75,54 +98,51 @@ def facts_before(config: IterateConfig, out: Path, iteration: int) -> Facts:
         return Facts(proofs=dataset.manifest.counts.proofs)
 
 
-def read_progress(config: IterateConfig, out: Path, seconds: dict[int, float]) -> Progress:
-    """Of what is there.
-
-    :param seconds: iteration -> wall time of its stages that are done.
-    """
-    lines = []
-    for iteration in range(config.iterations):
-        folder = iteration_folder(out, iteration)
-        if folder.is_dir():
-            lines.append(_line(iteration, folder, seconds.get(iteration, 0.0)))
-    return Progress(iterations=tuple(lines))
+def read_progress(carried: Mapping[int, Carried]) -> Progress:
+    """Of the iterations that were carried through."""
+    return Progress(iterations=tuple(_line(number, here) for number, here in carried.items()))
 
 
-def _line(iteration: int, folder: Path, seconds: float) -> IterationLine:
+def _line(iteration: int, here: Carried) -> IterationLine:
     searched = proved = inconclusive = 0
-    for name in ("search", "search-noise"):
-        if (folder / name / "results.jsonl").is_file():
-            with RunStore.open(folder / name) as store:
-                told = summarise(store)
-            searched += told.conclusive
-            proved += told.proved
-            inconclusive += told.attempts - told.conclusive
+    for run in here.of_kind("search"):
+        with RunStore.open(run) as store:
+            told = summarise(store)
+        searched += told.conclusive
+        proved += told.proved
+        inconclusive += told.attempts - told.conclusive
     theorems = proofs = 0
-    if (folder / "found" / "manifest.json").is_file():
-        with Dataset.open(folder / "found") as dataset:
+    for found in here.of_kind("harvest"):
+        with Dataset.open(found) as dataset:
             proofs = dataset.manifest.counts.proofs
-            theorems = len({record.id.partition("~")[0] for record in dataset.proofs()})
+            theorems = len({_theorem(record) for record in dataset.proofs()})
+    value, evaluation, compared = (here.the(kind) for kind in ("value", "evaluate", "compare"))
     return IterationLine(
         iteration=iteration, searched=searched, proved=proved, inconclusive=inconclusive,
-        found_theorems=theorems, found_proofs=proofs, value_auc=_auc(folder / "value" / "value.json"),
-        guided=(folder / "value").is_dir(), evaluated=_evaluated(folder), seconds=round(seconds, 1),
+        found_theorems=theorems, found_proofs=proofs, value_auc=_auc(value), guided=value is not None,
+        evaluated=_compared(compared) if evaluation is None else _evaluated(evaluation, compared),
+        seconds=round(here.seconds, 1),
     )  # fmt: skip
 
 
-def _auc(path: Path) -> float | None:
+def _theorem(record: ProofRecord) -> str:
+    """Its id; the second and later proofs of a theorem have a number behind it."""
+    return re.sub(r"~\d+$", "", record.id)
+
+
+def _auc(model: Path | None) -> float | None:
+    if model is None:
+        return None
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))["card"]["held_out"]["auc"]
+        told = json.loads((model / "value.json").read_text(encoding="utf-8"))["held_out"]["auc"]
     except (OSError, ValueError, KeyError, TypeError):
         return None  # no model yet, or one that says nothing of itself
     return float(told) if isinstance(told, int | float) else None
 
 
-def _evaluated(folder: Path) -> tuple[BudgetLine, ...]:
-    path = folder / "eval" / RESULT_FILE
-    if not path.is_file():
-        return _compared(folder / "compare.json")
-    result = IterationResult.load(path)
-    deltas = _differences(folder / "compare.json")
+def _evaluated(folder: Path, compared: Path | None) -> tuple[BudgetLine, ...]:
+    result = IterationResult.load(folder / RESULT_FILE)
+    deltas = _differences(compared)
     lines = []
     for budget in result.budgets:
         first = next((each for each in budget.pass_at if each.k == 1), None)
@@ -139,7 +159,7 @@ def _evaluated(folder: Path) -> tuple[BudgetLine, ...]:
     return tuple(lines)
 
 
-def _compared(path: Path) -> tuple[BudgetLine, ...]:
+def _compared(path: Path | None) -> tuple[BudgetLine, ...]:
     """Of an iteration whose searches are compared, nothing being held out."""
     return tuple(
         BudgetLine(
@@ -152,18 +172,18 @@ def _compared(path: Path) -> tuple[BudgetLine, ...]:
     )  # fmt: skip
 
 
-def _differences(path: Path) -> dict[str, tuple[float, float]]:
+def _differences(path: Path | None) -> dict[str, tuple[float, float]]:
     return {
         each.budget: (each.pairs[0].difference, each.pairs[0].p) for each in _comparison(path) if each.pairs
     }
 
 
-def _comparison(path: Path) -> tuple[BudgetComparison, ...]:
+def _comparison(path: Path | None) -> tuple[BudgetComparison, ...]:
+    if path is None:
+        return ()
     try:
         comparison = Comparison.model_validate_json(path.read_bytes())
-    except OSError:
-        return ()
-    except ValidationError as error:
-        message = f"{path} is not a comparison, or it is damaged: {error.error_count()} problems"
+    except (OSError, ValidationError) as error:
+        message = f"{path} is not a comparison, or it is damaged: {error}"
         raise DataError(message) from error
     return comparison.subsets[0].budgets if comparison.subsets else ()

@@ -24,13 +24,15 @@ class StopSignals:
 
     The first signal: no theorem is begun any more, what is in flight has ``grace_s`` to end. The second:
     at once. From then on the system's own handling is back, so that a third ends the process.
-    A SIGHUP that is ignored (``nohup``) stays ignored. Outside the main thread it does nothing: only the
-    main thread may handle signals.
+    A SIGHUP that is ignored (``nohup``) stays ignored; signals that are held back, as a process inherits it
+    from one that blocks them in all its threads, are let through. Outside the main thread it does nothing:
+    only the main thread may handle signals.
     """
 
     def __init__(self, runner: Stoppable) -> None:
         self._runner = runner
         self._old: dict[signal.Signals, object] = {}
+        self._mask: set[int | signal.Signals] | None = None
         self.received: signal.Signals | None = None
         """The first signal that came."""
 
@@ -45,11 +47,14 @@ class StopSignals:
                 if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
                     continue
                 self._old[number] = signal.signal(number, self._handle)
+            self._mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, self._old)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
         self._restore()
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:

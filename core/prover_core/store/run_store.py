@@ -76,6 +76,8 @@ class RunStore:
     ) -> Self:
         """Make a new run directory (parents too). ``config`` becomes ``config.yaml``.
 
+        A folder that holds nothing but a run's ``config.yaml`` is one that was killed at this point.
+
         ``fsync``: have each record on the disk itself, safe from a power cut, when :meth:`append` returns
         (some milliseconds each); without it a record survives a kill, and not a power cut.
 
@@ -86,7 +88,7 @@ class RunStore:
             present = sorted(p.name for p in path.iterdir() if p.name != _LOCK and p.suffix != ".tmp")
         except OSError as error:
             raise disk_problem(path, error, "no run directory was made") from error
-        if present:
+        if present and not (present == [_CONFIG] and "origins" in cls(path).config):
             is_run = _PROVENANCE in present or _RESULTS in present
             resume = f" To go on with the run in it: prover run --resume {path}" if is_run else ""
             msg = f"{path} is not empty (it holds {present[0]}): choose another --out folder.{resume}"
@@ -118,7 +120,8 @@ class RunStore:
         store._run_lock = RunLock(path / _LOCK)
         try:
             store.repairs = store._repair()
-            if (path / _TRAJECTORIES).is_dir():
+            begun = store.results_path.exists()  # else it was killed while its files were made
+            if (path / _TRAJECTORIES).is_dir() or (not begun and store.config.get("trajectories")):
                 store._make_trajectories(fsync=fsync)
                 store.repairs += tuple(store.foreign())
             store._start(fsync=fsync)

@@ -143,5 +143,40 @@ def test_what_is_saved_reads_back_to_the_same(tmp_path: Path) -> None:
     config = _load(tmp_path)
     saved = tmp_path / "again.yaml"
     saved.write_text(config_text(config))
-    assert load_config(saved) == config
+    again = load_config(saved)
+    assert again == config
     assert yaml.safe_load(saved.read_text())["iterations"] == 3
+    for i in range(3):  # word for word, or a resume would do everything again
+        assert _plan(again, i) == _plan(config, i)
+
+
+def test_files_that_options_name_are_rested_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights, datasets, a retriever's data; no prover's programs, and nothing that holds the iteration."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("weights", "library", "bin", "tiny", "theorems", "x/more"):
+        Path(name).mkdir(parents=True)
+    text = """\
+run:
+  env: coq
+  model: knn
+  retriever: bm25:library
+  options: {policy: {base: weights, mode: tiny, other: x/more, all: ./}, env: {bin: ./bin}}
+search: {data: "coq-files:theorems"}
+train: {preset: gpt2-lora, data: [theorems], options: {model: {base: tiny}}}
+"""
+    stages = _plan(_load(tmp_path, text), 1)
+    made = [Path("out/iteration-01/adapter"), Path("out/iteration-01/value")]
+    named = [Path(name) for name in ("theorems", "library", "weights", "x/more")]
+    assert sorted(stages["search"].inputs) == sorted([*named, *made])
+    before = [Path("out/iteration-00/found"), Path("out/iteration-00/adapter")]
+    assert sorted(stages["train"].inputs) == sorted([Path("theorems"), Path("tiny"), *before])
+
+
+def test_where_no_value_model_could_be_fitted_only_the_search_changes(tmp_path: Path) -> None:
+    config = _load(tmp_path)
+    there = plan_iteration(config, Path("out"), 1, Facts(proofs=3))
+    not_there = plan_iteration(config, Path("out"), 1, Facts(proofs=3, value=False))
+    assert [stage.name for stage in there] == [stage.name for stage in not_there]
+    assert [stage.name for stage in there if stage.optional] == ["value"]
+    for stage in not_there:
+        assert "value" not in stage.settings and Path("out/iteration-01/value") not in stage.inputs

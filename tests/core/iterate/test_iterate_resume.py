@@ -92,7 +92,9 @@ def _undisturbed(tmp_path: Path, text: str = _TEXT) -> tuple[Path, dict[str, Any
     out = tmp_path / "calm"
     told = _to_the_end(str(config), "--out", str(out))
     assert "01-compare: done in" in told and "PASS@1" in told
-    return config, _found(out)
+    found = _found(out)
+    assert found["lines"][1]["guided"] and 0 <= found["lines"][1]["value_auc"] <= 1
+    return config, found
 
 
 def test_killed_and_stopped_it_ends_where_it_would_have_ended(tmp_path: Path) -> None:
@@ -124,7 +126,7 @@ def test_mistakes_are_told_before_anything_is_written(
     out = tmp_path / "out"
     assert main(["iterate", str(config), "--out", str(out)]) == 2
     told = capsys.readouterr().err
-    assert "scriptde" in told and "25x" in told and "search" in told
+    assert "scriptde" in told and "25x" in told and "search" in told and "flag" not in told
     assert not out.exists()
     assert main(["iterate", "--quick", "--out", str(out)]) == 2
     assert "--env, --model, --data" in capsys.readouterr().err
@@ -160,3 +162,57 @@ def test_another_configuration_is_refused_until_it_is_accepted(
     told = capsys.readouterr().out
     assert "what was there is now" in told
     assert (out / "superseded" / "00-search.0" / "results.jsonl").is_file()
+
+
+def _given(tmp_path: Path, text: str, *words: str) -> Path:
+    """Carry it out; returns its folder."""
+    config, out = tmp_path / "iterate.yaml", tmp_path / "out"
+    config.write_text(text)
+    assert main(["iterate", str(config), "--out", str(out), *words]) == 0
+    return out
+
+
+def test_where_no_value_model_can_be_fitted_the_search_goes_on_without(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Proofs of one tactic have no states on their way to learn from."""
+    text = "iterations: 2\nnoise: null\nrun: {env: fake, model: scripted, budget: 25t}\n"
+    out = _given(tmp_path, text + "search: {data: fake, only: [true_intro]}\n")
+    told = capsys.readouterr().out
+    assert "01-value: done" in told and "there was nothing to make" in told and "01-compare: done" in told
+    lines = json.loads((out / "iterations.json").read_text())["iterations"]
+    assert [line["guided"] for line in lines] == [False, False] and lines[1]["proved"] == 1
+    assert "value" not in (out / "iteration-01" / "config" / "search.yaml").read_text()
+    assert main(["iterate", "--resume", str(out)]) == 0
+    told = capsys.readouterr().out
+    assert "6 of 6 stages are done" in told and "begins" not in told
+
+
+def test_what_an_earlier_configuration_left_does_not_count(tmp_path: Path) -> None:
+    text = "iterations: 1\nrun: {env: fake, model: scripted, budget: 9t}\nsearch: {data: fake, limit: 4}\n"
+    out = _given(tmp_path, text + "noise: {noise: 0.3}\nevaluate: {data: fake, budgets: 5t}\n")
+    (line,) = json.loads((out / "iterations.json").read_text())["iterations"]
+    assert line["searched"] == 8 and line["evaluated"]
+    _given(tmp_path, text + "noise: null\n", "--accept-changes")
+    (line,) = json.loads((out / "iterations.json").read_text())["iterations"]
+    assert line["searched"] == 4 and not line["evaluated"]
+
+
+def test_sigterm_is_heard_by_one_that_was_started_with_it_blocked(tmp_path: Path) -> None:
+    """As programs that block signals in all their threads start it."""
+    config, out = tmp_path / "iterate.yaml", tmp_path / "out"
+    config.write_text(_TEXT.replace("latency_ms: 2", "latency_ms: 500"))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    try:
+        process = _start(str(config), "--out", str(out), "--grace", "20")
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    deadline = time.monotonic() + 60
+    results = out / "iteration-00" / "search" / "results.jsonl"
+    while not results.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)
+    process.terminate()
+    told, _ = process.communicate(timeout=60)
+    assert process.returncode == 143, told.decode()
+    assert "SIGTERM" in (out / "iteration-00" / "search" / "log.jsonl").read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,30 @@ def test_a_run_killed_while_it_was_made_can_be_made_again(tmp_path: Path) -> Non
     (tmp_path / ".config.yaml.tmp").write_text("half")
     with RunStore.create(tmp_path, {"a": 1}, Provenance()) as store:
         assert store.config == {"a": 1}
+
+
+@pytest.mark.parametrize("kept", [("config.yaml",), ("config.yaml", "provenance.json")], ids=len)
+def test_a_run_killed_between_its_first_files_is_no_dead_end(tmp_path: Path, kept: tuple[str, ...]) -> None:
+    """A spot machine's loop resumes where there is a provenance, and else begins."""
+    path = tmp_path / "run"
+    config = {"env": "fake", "trajectories": True, "origins": {"env": "flag --env"}}
+    RunStore.create(path, config, Provenance(), fsync=False).close()
+    for entry in path.iterdir():
+        if entry.name not in kept:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    if "provenance.json" in kept:
+        store = RunStore.resume(path, fsync=False)
+    else:
+        store = RunStore.create(path, config, Provenance(), fsync=False)
+    with store:
+        assert store.trajectory("u", "t", 1) is not None, "its tactics would not be recorded"
+
+
+def test_a_configuration_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("mine: true\n")
+    with pytest.raises(RunStoreError, match="is not empty"):
+        RunStore.create(tmp_path, {"env": "fake"}, Provenance())
+    assert (tmp_path / "config.yaml").read_text() == "mine: true\n"
 
 
 def test_resume_goes_on(store: RunStore, make_record) -> None:

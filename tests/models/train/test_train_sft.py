@@ -142,6 +142,19 @@ def test_training_goes_on_from_an_adapter(trained: Path, gpt2: Path, proofs: Pat
     assert summary["continued_from"] == str(trained) and summary["base"] == str(gpt2)
 
 
+def test_what_went_on_from_an_adapter_is_saved_whole(
+    trained: Path, gpt2: Path, proofs: Path, tmp_path: Path
+) -> None:
+    """The embeddings too, at both ends of the model: a third training begins where the second ended."""
+    model = {"adapter": str(trained), "base": str(gpt2), "device": "cpu"}
+    second = fit(config(gpt2, model=model, optim={"max_steps": 4}), proofs, tmp_path / "second")
+    model["adapter"] = str(tmp_path / "second")
+    third = fit(config(gpt2, model=model, optim={"max_steps": 1}), proofs, tmp_path / "third")
+    assert third["before"]["loss"] == pytest.approx(second["metrics"]["loss"], abs=1e-4)
+    saved = load(WeightsOptions(adapter=tmp_path / "second", device="cpu")).model
+    assert saved.get_input_embeddings().weight.equal(saved.get_output_embeddings().weight)
+
+
 def test_full_training_from_random_weights(gpt2: Path, proofs: Path, tmp_path: Path) -> None:
     told = config(gpt2, model={"method": "full", "scratch": True}, optim={"max_steps": 6})
     summary = fit(told, proofs, tmp_path / "out")

@@ -219,8 +219,9 @@ def test_a_run_without_proofs_cannot_be_learnt_from(
     run = tmp_path / "run"
     words = f"run --env fake --model scripted --data fake --budget 20t --json --out {run}".split()
     assert main([*words, "--set", "policy.tactics=[idtac]"]) == 0
-    assert main(["data", "fit-value", str(run), "--out", str(tmp_path / "m")]) == 2
+    assert main(["data", "fit-value", str(run), "--out", str(tmp_path / "m")]) == 1
     assert "no tactic of a verified proof" in capsys.readouterr().err
+    assert not (tmp_path / "m").exists()
 
 
 def test_values_bring_no_torch(tmp_path: Path) -> None:

@@ -10,11 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from prover_core.errors import DataError
 from prover_models.lm.adapter import vocabulary_hash
 from prover_models.lm.head import Floats, Head
 from prover_models.lm.hidden import HiddenStates
-from prover_models.value.data import TheoremStates
+from prover_models.value.data import NothingToLearnError, TheoremStates
 from prover_models.value.fit import Ranking, calibrate, farther_than_any, ranking_by, some_negatives
 from prover_models.value.model import Kind
 
@@ -59,7 +58,8 @@ def fit_head(
 ) -> Head:
     """A head fitted to the states of ``theorems``. Deterministic for a seed.
 
-    :raises DataError: no theorem has both a state on the path of its proof (besides the root) and one off it.
+    :raises NothingToLearnError: no theorem has both a state on the path of its proof (besides the root) and
+        one off it.
     """
     settings = settings if settings is not None else HeadSettings()
     usable = [theorem for theorem in theorems if theorem.positive and theorem.negative]
@@ -68,7 +68,7 @@ def fit_head(
             f"nothing to learn from: of {len(theorems)} theorems none has states both on the path of its "
             "proof and off it, besides the statement itself; proofs of several tactics are needed"
         )
-        raise DataError(message)
+        raise NothingToLearnError(message)
     batch = _batch(usable, hidden, settings)
     loaded = hidden.load()
     source = loaded.source

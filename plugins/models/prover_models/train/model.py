@@ -209,15 +209,22 @@ def _set_dropout(model: Any, share: float) -> None:
 
 def _continued(model: Any, foundation: Foundation) -> Any:
     """The base with the adapter that is gone on from."""
-    from peft import PeftModel
+    from peft import PeftConfig, PeftModel
 
     size = model.get_input_embeddings().weight.shape[0]
     if len(foundation.tokenizer) > size:
         model.resize_token_embeddings(len(foundation.tokenizer), mean_resizing=False)
+    embeddings = embedding_names(model)
     model = _for_quantised(model, foundation.config)
     adapter = foundation.source.adapter
     try:
-        return PeftModel.from_pretrained(model, str(adapter), is_trainable=True)
+        saved = PeftConfig.from_pretrained(str(adapter))
+        if getattr(saved, "ensure_weight_tying", False):
+            # peft saves the input's name alone, does not know it for GPT-2's, and would then train the input
+            # beside an output that stays as it is and is not saved
+            whole = [*(getattr(saved, "modules_to_save", None) or ()), *embeddings]
+            saved.modules_to_save = list(dict.fromkeys(whole))
+        return PeftModel.from_pretrained(model, str(adapter), config=saved, is_trainable=True)
     except (RuntimeError, ValueError, KeyError, OSError) as error:
         first = str(error).strip().splitlines()[0]
         raise ConfigError([f"adapter {adapter} cannot be put on its base: {first}"]) from error

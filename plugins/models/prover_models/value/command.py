@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from prover_core.cli.output import print_json, say
+from prover_core.cli import exits
+from prover_core.cli.output import print_json, say, warn
 from prover_core.errors import ConfigError
-from prover_models.value.data import read_runs, split_by_theorem
+from prover_models.value.data import NothingToLearnError, read_runs, split_by_theorem
 from prover_models.value.fit import FitSettings, Ranking, fit, ranking
 from prover_models.value.model import KINDS, Kind, save_model
 
@@ -47,7 +50,8 @@ def fit_value(
 ) -> None:
     """Fit a value model to the states of runs: on the path of a verified proof, or off it.
 
-    Reports how well it ranks the states of theorems held out: AUC 0.5 is chance, 1.0 perfect.
+    Reports how well it ranks the states of theorems held out: AUC 0.5 is chance, 1.0 perfect. Where the runs
+    hold nothing to learn from, nothing is written, and the exit code is 1.
 
     \b
     Examples:
@@ -58,27 +62,28 @@ def fit_value(
     chosen = _checked(kind, held_out, rank, penalty)
     language = _language_model(features, base, adapter, template, max_tokens, width, device)
     began = time.monotonic()
-    theorems = read_runs(runs)
-    learnt, unseen = split_by_theorem(theorems, held_out, seed)
-    card: dict[str, Any] = {"runs": [str(run) for run in runs], "theorems": len(theorems)}
-    settings: dict[str, Any] = {"penalty": penalty, "seed": seed, "held_out": held_out}
-    preset: str = chosen
-    if language is None:
-        model = fit(chosen, learnt, FitSettings(rank=rank, penalty=penalty, seed=seed))
-        on_learnt, on_unseen = ranking(model, learnt), ranking(model, unseen)
-        card |= _figures(on_learnt, on_unseen, settings | {"rank": rank}, len(model.ids), began)
-        save_model(dataclasses.replace(model, card=card), out)
-    else:
-        from prover_models.lm.head import PRESETS, save_head
-        from prover_models.lm.value_fit import HeadSettings, fit_head, rank_head
+    with _no_is_an_answer():
+        theorems = read_runs(runs)
+        learnt, unseen = split_by_theorem(theorems, held_out, seed)
+        card: dict[str, Any] = {"runs": [str(run) for run in runs], "theorems": len(theorems)}
+        settings: dict[str, Any] = {"penalty": penalty, "seed": seed, "held_out": held_out}
+        preset: str = chosen
+        if language is None:
+            model = fit(chosen, learnt, FitSettings(rank=rank, penalty=penalty, seed=seed))
+            on_learnt, on_unseen = ranking(model, learnt), ranking(model, unseen)
+            card |= _figures(on_learnt, on_unseen, settings | {"rank": rank}, len(model.ids), began)
+            save_model(dataclasses.replace(model, card=card), out)
+        else:
+            from prover_models.lm.head import PRESETS, save_head
+            from prover_models.lm.value_fit import HeadSettings, fit_head, rank_head
 
-        preset = PRESETS[chosen]
-        hidden = language
-        head = fit_head(chosen, learnt, hidden, HeadSettings(width=width, penalty=penalty, seed=seed))
-        on_learnt, on_unseen = rank_head(head, learnt, hidden), rank_head(head, unseen, hidden)
-        weights = sum(array.size for array in head.tensors.values())
-        card |= _figures(on_learnt, on_unseen, settings | {"width": width}, weights, began)
-        save_head(dataclasses.replace(head, card=card), out)
+            preset = PRESETS[chosen]
+            hidden = language
+            head = fit_head(chosen, learnt, hidden, HeadSettings(width=width, penalty=penalty, seed=seed))
+            on_learnt, on_unseen = rank_head(head, learnt, hidden), rank_head(head, unseen, hidden)
+            weights = sum(array.size for array in head.tensors.values())
+            card |= _figures(on_learnt, on_unseen, settings | {"width": width}, weights, began)
+            save_head(dataclasses.replace(head, card=card), out)
     if json:
         print_json({"kind": kind, "features": features, "out": str(out), **card})
         return
@@ -86,6 +91,16 @@ def fit_value(
     say(f"  fitted to: {_words(on_learnt)}")
     say(f"  held out:  {_words(on_unseen)}")
     say(f"next: prover run ... --value {preset} --set value.path={out}")
+
+
+@contextlib.contextmanager
+def _no_is_an_answer() -> Iterator[None]:
+    """Runs that hold nothing to learn from are no mistake: exit code 1, and nothing is written."""
+    try:
+        yield
+    except NothingToLearnError as error:
+        warn(f"no value model was made: {error}")
+        raise typer.Exit(exits.NO) from error
 
 
 def _figures(

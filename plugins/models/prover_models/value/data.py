@@ -13,7 +13,11 @@ from prover_core.errors import DataError
 from prover_core.store import RunStore
 from prover_core.store.trajectories import TrajectoryRow
 
-__all__ = ["TheoremStates", "read_runs", "split_by_theorem"]
+__all__ = ["NothingToLearnError", "TheoremStates", "read_runs", "split_by_theorem"]
+
+
+class NothingToLearnError(DataError):
+    """The runs can be read, and hold nothing that a value model could be fitted to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ def read_runs(runs: Iterable[Path]) -> list[TheoremStates]:
     Attempts that proved nothing are left out: whether their states lead anywhere is not known.
 
     :raises RunStoreError: one is no run directory, or is damaged.
-    :raises DataError: no run holds a trajectory of a proof.
+    :raises NothingToLearnError: no run holds a trajectory of a proof.
     """
     statements: dict[str, str] = {}
     positive: dict[str, dict[str, int]] = defaultdict(dict)
@@ -53,7 +57,7 @@ def read_runs(runs: Iterable[Path]) -> list[TheoremStates]:
             f"{shown}: no tactic of a verified proof is among the trajectories. A value model learns from "
             "runs that proved something and were made with trajectories (the default)"
         )
-        raise DataError(message)
+        raise NothingToLearnError(message)
     return [
         TheoremStates(
             name,

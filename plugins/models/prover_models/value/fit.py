@@ -11,8 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prover_core.errors import DataError
-from prover_models.value.data import TheoremStates
+from prover_models.value.data import NothingToLearnError, TheoremStates
 from prover_models.value.features import NUMBERS, state_features, statement_features
 from prover_models.value.model import Floats, Ids, Kind, Model, places
 
@@ -76,7 +75,8 @@ class _Batch(NamedTuple):
 def fit(kind: Kind, theorems: Sequence[TheoremStates], settings: FitSettings | None = None) -> Model:
     """A model fitted to the states of ``theorems``. Deterministic for a seed.
 
-    :raises DataError: no theorem has both a state on the path of its proof (besides the root) and one off it.
+    :raises NothingToLearnError: no theorem has both a state on the path of its proof (besides the root) and
+        one off it.
     """
     settings = settings if settings is not None else FitSettings()
     usable = [theorem for theorem in theorems if theorem.positive and theorem.negative]
@@ -85,7 +85,7 @@ def fit(kind: Kind, theorems: Sequence[TheoremStates], settings: FitSettings | N
             f"nothing to learn from: of {len(theorems)} theorems none has states both on the path of its "
             "proof and off it, besides the statement itself; proofs of several tactics are needed"
         )
-        raise DataError(message)
+        raise NothingToLearnError(message)
     ids = _known(
         ([*{f for s in _states(t) for f in state_features(s, t.statement).hashed}] for t in usable), settings
     )
