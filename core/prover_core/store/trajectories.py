@@ -34,6 +34,8 @@ _PARTS_PER_RUN = 100
 _OWN_NAME = re.compile(r"(?:part-(\d{5,})\.parquet|pending-(\d{5,})\.journal)")
 _GROUP_ROWS = 50_000
 _GROUP_BYTES = 32 << 20
+_JOINED = 256
+"""So many small batches become one: a batch of a few rows takes some 16 KB, whatever is in it."""
 
 
 class TrajectoryFolder:
@@ -285,23 +287,26 @@ def _groups(batches: Iterator[pa.RecordBatch], recorded: Collection[str] | None)
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    waiting: list[pa.RecordBatch] = []
+    wanted = pa.array(list(recorded), pa.string()) if recorded is not None else None
+    small: list[pa.RecordBatch] = []
+    joined: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
-        if recorded is not None:
-            batch = batch.filter(
-                pc.is_in(batch.column("uid"), value_set=pa.array(list(recorded), pa.string()))
-            )
+        if wanted is not None:
+            batch = batch.filter(pc.is_in(batch.column("uid"), value_set=wanted))
         if batch.num_rows == 0:
             continue
-        waiting.append(batch)
+        small.append(batch)
         rows += batch.num_rows
         size += batch.nbytes
+        if len(small) == _JOINED:
+            joined += pa.Table.from_batches(small).combine_chunks().to_batches()
+            small = []
         if rows >= _GROUP_ROWS or size >= _GROUP_BYTES:
-            yield pa.Table.from_batches(waiting)
-            waiting, rows, size = [], 0, 0
-    if waiting:
-        yield pa.Table.from_batches(waiting)
+            yield pa.Table.from_batches([*joined, *small])
+            small, joined, rows, size = [], [], 0, 0
+    if small or joined:
+        yield pa.Table.from_batches([*joined, *small])
 
 
 def _open(part: Path, dictionary: Sequence[str] = ()) -> pq.ParquetFile:

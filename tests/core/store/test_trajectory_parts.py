@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -47,6 +48,27 @@ def test_a_long_run_makes_few_parts(store: RunStore, make_record, proof_steps, m
         record_attempt(store, make_record(n), proof_steps[:1])
     sizes = [pq.read_metadata(part).num_rows for part in parts(store)]
     assert sizes[0] == 2 and sizes == sorted(sizes) and len(sizes) < 25
+
+
+def test_making_a_part_of_many_short_attempts_takes_little_memory(
+    store: RunStore, make_record, proof_steps, monkeypatch
+) -> None:
+    """Each attempt is a batch of a few rows, of which thousands may wait for one part."""
+    monkeypatch.setattr(module, "_PART_ATTEMPTS", 10_000)
+    for n in range(1500):
+        record_attempt(store, make_record(n), proof_steps)
+    tracemalloc.start()
+    try:
+        store.flush()
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    (part,) = parts(store)
+    assert (
+        pq.read_table(part).column("tactic").to_pylist()
+        == [step.suggestion.tactic for step in proof_steps] * 1500
+    )
+    assert most < 2 << 20, "4 MiB where each is kept as it came"
 
 
 def test_names_are_read_without_the_rest_of_the_file(store: RunStore, make_record, proof_steps) -> None:
