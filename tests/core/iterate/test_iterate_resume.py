@@ -64,7 +64,8 @@ def _found(out: Path) -> dict[str, Any]:
 
 
 def _disturbed(out: Path, config: Path, signals: list[int], seed: int) -> int:
-    """Give the command again after each signal, sent at a random moment; returns how many were delivered."""
+    """Give the command again after each signal, sent at a random moment; returns how many were delivered
+    before it came to its end."""
     chance = random.Random(seed)
     sent = 0
     for number in signals:
@@ -75,10 +76,14 @@ def _disturbed(out: Path, config: Path, signals: list[int], seed: int) -> int:
         deadline = time.monotonic() + chance.uniform(1.0, 6.0)
         while process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
-        if process.poll() is None:
+        over = process.poll() is not None
+        if not over:
             os.kill(process.pid, number)
             sent += 1
         told, _ = process.communicate(timeout=90)
+        if over:
+            assert process.returncode == 0, told.decode()
+            break
         expected = {0, -number, 128 + number}  # -number: it came before the command could take it
         assert process.returncode in expected, told.decode()
         if process.returncode == 128 + number:
@@ -110,12 +115,18 @@ def test_killed_and_stopped_it_ends_where_it_would_have_ended(tmp_path: Path) ->
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_ten_random_moments(tmp_path: Path) -> None:
+    """Ten that find it running, over as many iterations as that takes."""
     config, expected = _undisturbed(tmp_path)
-    out = tmp_path / "torn"
-    signals = [signal.SIGKILL, signal.SIGTERM] * 5
-    print("delivered:", _disturbed(out, config, list(signals), seed=11))
-    _to_the_end("--resume", str(out))
-    assert _found(out) == expected
+    signals: list[int] = [signal.SIGKILL, signal.SIGTERM] * 5
+    sent = folders = 0
+    while sent < len(signals):
+        out = tmp_path / f"torn{folders}"
+        delivered = _disturbed(out, config, signals[sent:], seed=folders)
+        assert delivered, "it ended before the first signal"
+        sent, folders = sent + delivered, folders + 1
+        _to_the_end("--resume", str(out))
+        assert _found(out) == expected
+    print(f"{sent} signals while it ran, {folders} iterations, each as the undisturbed one")
 
 
 def test_mistakes_are_told_before_anything_is_written(
