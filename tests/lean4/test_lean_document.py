@@ -362,6 +362,12 @@ TEXTS = st.one_of(
 )
 
 
+@pytest.mark.parametrize("text", ["instance : Foo deriving", "theorem foo : p deriving Repr"])
+def test_a_deriving_clause_is_no_proof(text: str) -> None:
+    (declaration,) = parse_document(text).declarations
+    assert declaration.proof is None and declaration.proof_kind == "none"
+
+
 @settings(max_examples=500, deadline=None)
 @given(TEXTS)
 def test_any_text_is_read_and_its_parts_lie_in_order(text: str) -> None:

@@ -50,7 +50,7 @@ def parts_of(source: SourceTokens, command: Command) -> Parts | None:
     data = command.word.split(" ")[-1] in DATA_KINDS
     end = command.end
     stop, kind = _signature_end(source, index, end)
-    if data or stop >= end:
+    if data or stop >= end or kind == "none":
         return Parts(name, min(stop, end), -1, "none", end)
     if kind != "term":
         return Parts(name, stop, stop, kind, end)
